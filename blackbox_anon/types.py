@@ -1,0 +1,50 @@
+"""Batch types, and the letters that shapes are written with.
+
+====== =========================================================
+letter meaning
+====== =========================================================
+``B``  batch (samples)
+``T``  frames of a clip
+``C H W`` channels (RGB), height, width
+``K``  classes
+``A``  privacy attributes
+``P``  trained parameters of the anonymizer
+``N``  objectives
+``M``  capacity of the gradient history
+====== =========================================================
+
+Frames are float in ``[0, 1]``, RGB, unless a signature says ``uint8``.
+"""
+
+from typing import TypedDict
+
+from torch import Tensor
+
+
+class UtilityBatch(TypedDict):
+    """Clips or images with what the MLLM should answer."""
+
+    frames: Tensor
+    """``(B, T, 3, H, W)`` or ``(B, 3, H, W)``, in ``[0, 1]``."""
+    label: Tensor
+    """Class index, ``(B,)``, int64."""
+    name: list[str]
+    """A stable name per sample (a path, or ``split/index``)."""
+
+
+class PrivacyBatch(TypedDict):
+    """Images or clips with the private attributes they show."""
+
+    frames: Tensor
+    """``(B, 3, H, W)`` or ``(B, T, 3, H, W)``, in ``[0, 1]``."""
+    attributes: Tensor
+    """``(B, A)``, float, 1 where the attribute is present, else 0."""
+    name: list[str]
+    """A stable name per sample."""
+
+
+class PairBatch(TypedDict):
+    """What one training step receives: a batch of the utility set and one of the privacy set."""
+
+    utility: UtilityBatch
+    privacy: PrivacyBatch
