@@ -16,10 +16,10 @@ class BlackBoxProblem:
     """One batch seen by an estimator: what it may perturb and what it may query.
 
     Attributes:
-        anonymize: Maps parameters ``theta``, shape ``(P,)``, to the batch's anonymized frames, shape
-            ``(B, ..., 3, H, W)``, in ``[0, 1]``. Differentiable in ``theta`` when grad is enabled,
-            so an estimate made in the output space can be pulled back by one vector-Jacobian
-            product.
+        anonymize: Maps parameters ``theta``, shape ``(P,)``, to the batch's anonymized frames,
+            shape ``(B, ..., 3, H, W)``, in ``[0, 1]``. Differentiable in ``theta`` when grad is
+            enabled, so an estimate made in the output space can be pulled back by one
+            vector-Jacobian product.
         losses: Maps frames, shape ``(n * B, ..., 3, H, W)``, to the black box's loss per sample,
             shape ``(n * B,)``, in nats. ``n`` evaluations of the same batch stacked along the first
             dimension go to the MLLM as one batch and cost ``n * B`` queries. Never differentiable.
@@ -55,6 +55,20 @@ class AbstractEstimator(nn.Module, ABC):
     State (a step counter, a history) lives in fixed-shape buffers and is written by :meth:`forward`
     only, so a checkpoint carries it and validation cannot touch it.
     """
+
+    def allocate(self, num_parameters: int) -> None:
+        """Give fixed-shape buffers their shape. The task calls it once, before training.
+
+        A config cannot know the number of trained parameters, so a constructor cannot either.
+        Estimators that keep no gradient have nothing to do.
+
+        Args:
+            num_parameters: Number ``P`` of trained parameters. A repeated call with the same number
+                changes nothing.
+
+        Raises:
+            ValueError: If buffers of another size were allocated before.
+        """
 
     @abstractmethod
     def forward(self, theta: Tensor, problem: BlackBoxProblem) -> Estimate:

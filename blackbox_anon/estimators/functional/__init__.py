@@ -1,0 +1,37 @@
+"""The estimators' mathematics as pure functions.
+
+Equation numbers are those of "When Visual Privacy Protection Meets Multimodal Large Language
+Models" (IJCV 2026). Nothing here keeps state or reads the global random generator.
+
+Example:
+    >>> power_decay(0.005, 0.2, step=1)
+    0.005
+    >>> rademacher(4, seed=0, step=1).abs()
+    tensor([1., 1., 1., 1.])
+"""
+
+from blackbox_anon.estimators.functional.directions import rademacher
+from blackbox_anon.estimators.functional.enhancement import (
+    enhance_gradient,
+    guarded_cosine,
+    step_indicator,
+)
+from blackbox_anon.estimators.functional.schedules import power_decay
+from blackbox_anon.estimators.functional.selection import (
+    critical_slot,
+    importance_scores,
+    oldest_slot,
+)
+from blackbox_anon.estimators.functional.spsa import spsa_gradient
+
+__all__ = [
+    "critical_slot",
+    "enhance_gradient",
+    "guarded_cosine",
+    "importance_scores",
+    "oldest_slot",
+    "power_decay",
+    "rademacher",
+    "spsa_gradient",
+    "step_indicator",
+]

@@ -1,0 +1,98 @@
+"""Losses of antithetic pairs: one call to the black box, one collective."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from blackbox_anon.estimators.abstract import BlackBoxProblem
+from blackbox_anon.mllms.abstract import to_uint8
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairLosses:
+    """What ``D`` pairs of perturbed parameters cost and gave, averaged over ranks.
+
+    Attributes:
+        plus: Mean loss at ``theta + radius * direction``, shape ``(D,)``, in nats.
+        minus: Mean loss at ``theta - radius * direction``, shape ``(D,)``, in nats.
+        differing: Share of samples whose two losses differ, shape ``(D,)``. A dead pair has exactly
+            0 and tells nothing about its direction.
+        pixel_difference: Mean absolute difference of the 8-bit frames, shape ``(D,)``, in
+            ``[0, 1]``. At 0 the black box received the same images twice.
+        queries: Queries this process spent.
+    """
+
+    plus: Tensor
+    minus: Tensor
+    differing: Tensor
+    pixel_difference: Tensor
+    queries: int
+
+
+def evaluate_pairs(
+    theta: Tensor, problem: BlackBoxProblem, directions: Tensor, radius: float
+) -> PairLosses:
+    """Query the black box on both sides of ``theta`` along each direction.
+
+    All ``2 * D`` versions of the batch go to the black box in one call and cost ``2 * D * B``
+    queries. They are anonymized with the same random numbers, so a pair differs by its parameters
+    only. Losses are averaged over ranks before any difference is taken.
+
+    Args:
+        theta: Parameters, shape ``(P,)``; left unchanged.
+        problem: The batch.
+        directions: Perturbations, shape ``(D, P)``.
+        radius: Perturbation radius, in parameter units.
+
+    Returns:
+        One entry per direction.
+
+    Raises:
+        ValueError: If the black box does not return one loss per sample, or a mean loss is not
+            finite; the latter on every rank at once.
+    """
+    offsets = radius * directions
+    frames = torch.cat(_anonymize(problem, theta, torch.cat([offsets, -offsets])))
+    losses = problem.losses(frames)
+    if losses.shape != (len(frames),):
+        msg = f"`problem.losses` must return shape ({len(frames)},); found {tuple(losses.shape)}"
+        raise ValueError(msg)
+    # A mean of bf16 losses would round away the difference, which is about 1e-3.
+    losses = losses.to(torch.promote_types(losses.dtype, torch.float32))
+    plus, minus = losses.reshape(2, len(directions), -1)
+    local = torch.stack(
+        [
+            plus.mean(dim=1),
+            minus.mean(dim=1),
+            (plus != minus).to(losses.dtype).mean(dim=1),
+            _pixel_difference(frames, len(directions)).to(losses.dtype),
+        ]
+    )
+    means = problem.mean_over_ranks(local)
+    if not means.isfinite().all():
+        msg = f"`problem.losses` must be finite; found means {means[:2].tolist()}"
+        raise ValueError(msg)
+    return PairLosses(
+        plus=means[0],
+        minus=means[1],
+        differing=means[2],
+        pixel_difference=means[3],
+        queries=len(frames),
+    )
+
+
+def _anonymize(problem: BlackBoxProblem, theta: Tensor, offsets: Tensor) -> list[Tensor]:
+    """Anonymize at each offset from one random state; the global state advances once."""
+    devices = [theta.device] if theta.is_cuda else []
+    frames = []
+    for offset in offsets[:-1]:
+        with torch.random.fork_rng(devices):
+            frames.append(problem.anonymize(theta + offset))
+    return [*frames, problem.anonymize(theta + offsets[-1])]
+
+
+def _pixel_difference(frames: Tensor, num_directions: int) -> Tensor:
+    """Mean absolute difference within each pair, as the service would see it."""
+    plus, minus = to_uint8(frames).reshape(2, num_directions, -1)
+    return (torch.maximum(plus, minus) - torch.minimum(plus, minus)).float().mean(dim=1) / 255
