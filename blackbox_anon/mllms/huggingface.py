@@ -8,6 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
+from typing_extensions import override
 
 from blackbox_anon.errors import MLLMError, WeightsNotFoundError
 from blackbox_anon.mllms.abstract import AbstractMLLM, Response
@@ -77,6 +78,7 @@ class HuggingFaceMLLM(AbstractMLLM):
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_loaded": None}  # a worker loads its own copy
 
+    @override
     def _respond(self, frames: Tensor, prompts: Sequence[str]) -> list[Response]:
         if self._loaded is None:
             self._loaded = self._load()
