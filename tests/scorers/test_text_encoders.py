@@ -79,11 +79,13 @@ class TestOpenCLIPTextEncoder:
         encoder = OpenCLIPTextEncoder("tiny", None)
 
         embeddings = encoder.encode(["walk", "run", "walk"])
+        again = encoder.encode(["walk", "run", "walk"])
 
         assert embeddings.shape == (3, 4)
         assert embeddings.dtype == torch.float32
         assert not embeddings.requires_grad
         assert torch.equal(embeddings[0], embeddings[2])
+        assert torch.equal(embeddings, again)
 
     @pytest.mark.usefixtures("_fake")
     def test_pickles_without_weights(self) -> None:
