@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from blackbox_anon.estimators.abstract import AbstractEstimator, BlackBoxProblem, Estimate
 from blackbox_anon.estimators.critical_history import CriticalHistory, Selection
@@ -79,13 +80,16 @@ class CriticalHistorySPSA(AbstractEstimator):
         """Dead pairs so far, a scalar int64 tensor."""
         return self.spsa.dead_pairs
 
+    @override
     def allocate(self, num_parameters: int) -> None:
         self.history.allocate(num_parameters)
 
+    @override
     def reset(self) -> None:
         self.spsa.reset()
         self.history.reset()
 
+    @override
     @torch.no_grad()
     def forward(self, theta: Tensor, problem: BlackBoxProblem) -> Estimate:
         if theta.shape != (self.history.num_parameters,):

@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from blackbox_anon.estimators.abstract import AbstractEstimator, BlackBoxProblem, Estimate
 from blackbox_anon.estimators.functional import power_decay, rademacher, spsa_gradient
@@ -63,10 +64,12 @@ class SPSA(AbstractEstimator):
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
         self.register_buffer("dead_pairs", torch.zeros((), dtype=torch.int64))
 
+    @override
     def reset(self) -> None:
         self.step.zero_()
         self.dead_pairs.zero_()
 
+    @override
     @torch.no_grad()
     def forward(self, theta: Tensor, problem: BlackBoxProblem) -> Estimate:
         step = int(self.step) + 1

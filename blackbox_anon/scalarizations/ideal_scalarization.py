@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from blackbox_anon.scalarizations.abstract import AbstractScalarization, Scalarized
 from blackbox_anon.scalarizations.functional import weighted_distances
@@ -52,10 +53,12 @@ class AbstractIdealScalarization(AbstractScalarization):
         self.ideal_point = IdealPoint(len(weights), ideal, ema_decay=ema_decay)
         self.first_values = FirstValueScale(len(weights))
 
+    @override
     def reset(self) -> None:
         self.ideal_point.reset()
         self.first_values.reset()
 
+    @override
     @torch.no_grad()
     def forward(self, values: Tensor, gradients: Tensor) -> Scalarized:
         self._check(values, gradients)

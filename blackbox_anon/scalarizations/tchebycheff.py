@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from blackbox_anon.scalarizations.abstract import Scalarized
 from blackbox_anon.scalarizations.functional import (
@@ -30,6 +31,7 @@ class Tchebycheff(AbstractIdealScalarization):
         Eq. 5 of "When Visual Privacy Protection Meets Multimodal Large Language Models", IJCV 2026.
     """
 
+    @override
     def _combine(
         self, values: Tensor, gradients: Tensor, weights: Tensor, distances: Tensor
     ) -> Scalarized:
@@ -88,6 +90,7 @@ class AugmentedTchebycheff(AbstractIdealScalarization):
             raise ValueError(msg)
         self.augmentation = augmentation
 
+    @override
     def _combine(
         self, values: Tensor, gradients: Tensor, weights: Tensor, distances: Tensor
     ) -> Scalarized:

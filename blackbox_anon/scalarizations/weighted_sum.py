@@ -2,6 +2,7 @@
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from blackbox_anon.scalarizations.abstract import Scalarized
 from blackbox_anon.scalarizations.functional import weighted_sum
@@ -23,6 +24,7 @@ class WeightedSum(AbstractIdealScalarization):
         Eq. 4 of "When Visual Privacy Protection Meets Multimodal Large Language Models", IJCV 2026.
     """
 
+    @override
     def _combine(
         self, values: Tensor, gradients: Tensor, weights: Tensor, distances: Tensor
     ) -> Scalarized:

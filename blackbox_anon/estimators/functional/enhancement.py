@@ -58,10 +58,15 @@ def guarded_cosine(first: Float[Tensor, " P"], second: Float[Tensor, " P"]) -> F
         >>> guarded_cosine(torch.tensor([3.0, 4.0]), torch.zeros(2))
         tensor(0.)
     """
-    tiny = torch.finfo(first.dtype).tiny
-    first_unit = first / torch.linalg.vector_norm(first).clamp(min=tiny)
-    second_unit = second / torch.linalg.vector_norm(second).clamp(min=tiny)
-    return torch.dot(first_unit, second_unit).clamp(-1, 1)
+    return torch.dot(_unit(first), _unit(second)).clamp(-1, 1)
+
+
+def _unit(vector: Float[Tensor, " P"]) -> Float[Tensor, " P"]:
+    """Scale to length 1; zero stays zero. Scaled by the largest entry first, against underflow."""
+    tiny = torch.finfo(vector.dtype).tiny
+    scaled = vector / vector.abs().amax().clamp(min=tiny)
+    norm: Tensor = torch.linalg.vector_norm(scaled)
+    return scaled / norm.clamp(min=tiny)
 
 
 def step_indicator(
