@@ -107,7 +107,8 @@ def _draw_point(axes: Axes, result: MethodResult, results: Results, *, ours: str
     axes.vlines(x, *result.utility.ci95, color=color, linewidth=1.1, zorder=3)
     fill = "white" if dominated_by(results, result.method) else color
     style: Style = {"markerfacecolor": fill, "markeredgecolor": color, "markeredgewidth": 1.4}
-    axes.plot([x], [y], marker, markersize=size, zorder=4, **style)
+    level = 5 if result.method == ours else 4
+    axes.plot([x], [y], marker, markersize=size, zorder=level, **style)
 
 
 def _label_points(axes: Axes, results: Results, *, ours: str, raw: str) -> None:
@@ -135,7 +136,7 @@ def _obstacles(axes: Axes, results: Results) -> list[Bbox]:
         _, y = axes.transData.transform((0, result.utility.value))
         boxes += [Bbox([[x - 4, low], [x + 4, high]]), Bbox([[x - 18, y - 18], [x + 18, y + 18]])]
     zero, _ = axes.transData.transform((0, 0))
-    return [*boxes, Bbox([[zero - 3, axes.bbox.y0], [zero + 3, axes.bbox.y1]])]
+    return [*boxes, Bbox([[zero - 0.5, axes.bbox.y0], [zero + 0.5, axes.bbox.y1]])]
 
 
 def _color(method: str, *, ours: str, raw: str, text: bool = False) -> str:
