@@ -1,0 +1,46 @@
+"""The two light pieces of the reduced UNet."""
+
+from torch import Tensor, nn
+from torch.nn import functional
+
+
+def channel_max_pool(features: Tensor, channels: int) -> Tensor:
+    """Reduce channels by the maximum over groups of neighbouring channels.
+
+    Args:
+        features: ``(B, C, H, W)``.
+        channels: Channels to keep; features that have no more pass through.
+
+    Returns:
+        ``(B, min(C, channels), H, W)``.
+
+    Example:
+        >>> channel_max_pool(torch.arange(4.0).view(1, 4, 1, 1), 2).flatten()
+        tensor([1., 3.])
+
+    Reference:
+        Channel max pooling, Ma et al., IEEE TVT 2019, https://doi.org/10.1109/TVT.2019.2899972
+    """
+    count = features.shape[1]
+    if count <= channels:
+        return features
+    if count % channels == 0:
+        return features.unflatten(1, (channels, count // channels)).amax(2)
+    pooled = functional.adaptive_max_pool1d(features.flatten(2).transpose(1, 2), channels)
+    return pooled.transpose(1, 2).unflatten(2, features.shape[2:])
+
+
+class DepthwiseSeparable(nn.Sequential):
+    """Depthwise 3x3 and pointwise convolution: ``C_in * 10 + (C_in + 1) * C_out`` parameters.
+
+    Without normalization, so no state changes in use.
+
+    Reference:
+        Xception, Chollet, CVPR 2017.
+    """
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__(
+            nn.Conv2d(channels_in, channels_in, 3, padding=1, groups=channels_in),
+            nn.Conv2d(channels_in, channels_out, 1),
+        )

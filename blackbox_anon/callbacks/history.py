@@ -1,0 +1,42 @@
+"""Keep every step's scalars beside the logger's files, for figures."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from typing_extensions import override
+
+
+class HistoryRecorder(Callback):
+    """Append one JSON line per training step to ``history.jsonl`` in the log folder.
+
+    Names lose their ``train/``; ``queries`` is the number of black-box queries so far.
+    """
+
+    def __init__(self) -> None:
+        self.path: Path | None = None
+
+    @override
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int  # noqa: ANN401  # Lightning's signature
+    ) -> None:
+        if not trainer.is_global_zero:
+            return
+        row = {
+            name.removeprefix("train/"): float(value)
+            for name, value in trainer.callback_metrics.items()
+            if name.startswith("train/")
+        }
+        row |= {"queries": float(trainer.callback_metrics.get("mllm/queries", 0.0))}
+        self.path = Path(trainer.log_dir or trainer.default_root_dir) / "history.jsonl"
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(row) + "\n")
+
+
+def read_history(path: Path) -> dict[str, list[float]]:
+    """Read a history back as one list per name, for names that every step has."""
+    rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+    names = set(rows[0]).intersection(*rows) if rows else set()
+    return {name: [row[name] for row in rows] for name in sorted(names)}

@@ -1,0 +1,39 @@
+"""The differentiable privacy reviewer's contract."""
+
+from abc import ABC, abstractmethod
+from typing import Literal
+
+from torch import Tensor, nn
+
+PrivacyLoss = Literal["entropy_gap", "cross_entropy_to_half"]
+
+
+class AbstractReviewer(nn.Module, ABC):
+    """Predicts private attributes, and says how much it knows."""
+
+    num_attributes: int
+    privacy_loss_name: PrivacyLoss
+
+    @abstractmethod
+    def forward(self, frames: Tensor) -> Tensor:
+        """Predict attributes.
+
+        Args:
+            frames: Images ``(B, 3, H, W)`` or clips ``(B, T, 3, H, W)``, in ``[0, 1]``; a clip's
+                logits are the mean over its frames (VITA).
+
+        Returns:
+            Logits, shape ``(B, A)``.
+        """
+
+    @abstractmethod
+    def loss(self, frames: Tensor, attributes: Tensor) -> Tensor:
+        """Return the training loss (binary cross-entropy in nats) for ``attributes`` ``(B, A)``."""
+
+    @abstractmethod
+    def privacy_loss(self, frames: Tensor) -> Tensor:
+        """Return L_privacy in nats: non-negative, smallest when the reviewer knows nothing."""
+
+    @abstractmethod
+    def restart(self, generation: int) -> None:
+        """Begin anew where the scheme has restarts; ``generation`` counts them from 1."""

@@ -1,0 +1,12 @@
+"""Tasks: what is trained, on which question, and how a step goes.
+
+A new utility task is a subclass of :class:`BlackBoxAnonymization` with two methods: what to ask, and
+how good an answer is.
+"""
+
+from blackbox_anon.tasks.abstract import AbstractTask
+from blackbox_anon.tasks.action import ActionRecognition
+from blackbox_anon.tasks.black_box import BlackBoxAnonymization
+from blackbox_anon.tasks.reconstruction import ReconstructionTask
+
+__all__ = ["AbstractTask", "ActionRecognition", "BlackBoxAnonymization", "ReconstructionTask"]

@@ -1,0 +1,62 @@
+"""One flat vector of a module's parameters, and back."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor, nn
+from torch.func import functional_call
+
+
+def trained_parameters(module: nn.Module) -> list[nn.Parameter]:
+    """List a module's trained parameters in a fixed order."""
+    return [p for p in module.parameters() if p.requires_grad]
+
+
+def flatten(tensors: Sequence[Tensor]) -> Tensor:
+    """Concatenate tensors to one vector, shape ``(P,)``, detached."""
+    return torch.cat([t.detach().reshape(-1) for t in tensors])
+
+
+def flat_gradient(parameters: Sequence[nn.Parameter]) -> Tensor:
+    """Return all gradients as one vector, zeros where there is none."""
+    return flatten([p.new_zeros(p.shape) if p.grad is None else p.grad for p in parameters])
+
+
+def assign_gradient(parameters: Sequence[nn.Parameter], gradient: Tensor) -> None:
+    """Write a vector, shape ``(P,)``, to the parameters' ``.grad``."""
+    for parameter, part in zip(parameters, _split(parameters, gradient), strict=True):
+        parameter.grad = part.reshape(parameter.shape).to(parameter.dtype).clone()
+
+
+def call_with(module: nn.Module, theta: Tensor) -> Callable[..., Tensor]:
+    """Return ``module`` as a function that uses ``theta``, shape ``(P,)``, for its parameters.
+
+    Every parameter comes from ``theta``: a forgotten one would silently be the live weight.
+    """
+    names, parameters = zip(*module.named_parameters(), strict=True)
+    shaped = [
+        part.reshape(p.shape) for p, part in zip(parameters, _split(parameters, theta), strict=True)
+    ]
+    state = dict(zip(names, shaped, strict=True)) | dict(module.named_buffers())
+
+    def call(*args: object) -> Tensor:
+        result: Tensor = functional_call(module, state, args, strict=True)
+        return result
+
+    return call
+
+
+def bound_step(parameters: Sequence[nn.Parameter], before: Tensor, limit: float) -> None:
+    """Shorten the step from ``before`` to the current values to at most ``limit`` in L2 norm.
+
+    Works behind any optimizer, since it looks at what the step did.
+    """
+    with torch.no_grad():
+        step = flatten(parameters) - before
+        shortened = before + step * (limit / step.norm().clamp_min(1e-30)).clamp_max(1.0)
+        for parameter, part in zip(parameters, _split(parameters, shortened), strict=True):
+            parameter.copy_(part.reshape(parameter.shape))
+
+
+def _split(parameters: Sequence[Tensor], vector: Tensor) -> tuple[Tensor, ...]:
+    return vector.split([p.numel() for p in parameters])
