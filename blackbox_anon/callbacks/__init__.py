@@ -1,0 +1,20 @@
+"""Lightning callbacks: guard a run, keep its history, draw it, write what it predicts.
+
+Example:
+    >>> from lightning.pytorch import Trainer
+    >>> guarded = Trainer(callbacks=[CollapseGuard(patience=30)], logger=False, barebones=False)
+"""
+
+from blackbox_anon.callbacks.collapse_guard import CollapseGuard
+from blackbox_anon.callbacks.history import HistoryRecorder, read_history
+from blackbox_anon.callbacks.image_grid import BeforeAfterImages, before_after_grid
+from blackbox_anon.callbacks.prediction_writer import AnonymizedWriter
+
+__all__ = [
+    "AnonymizedWriter",
+    "BeforeAfterImages",
+    "CollapseGuard",
+    "HistoryRecorder",
+    "before_after_grid",
+    "read_history",
+]

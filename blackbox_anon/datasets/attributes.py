@@ -1,0 +1,41 @@
+"""VISPR attribute ids and their names. The order of an id tuple is the order of label columns."""
+
+VISPR1_ATTRIBUTES = (
+    "a17_color",
+    "a4_gender",
+    "a9_face_complete",
+    "a10_face_partial",
+    "a12_semi_nudity",
+    "a64_rel_personal",
+    "a65_rel_social",
+)
+"""The seven attributes of the first VISPR protocol, in the order published label files use."""
+
+VISPR2_ATTRIBUTES = (
+    "a11_tattoo",
+    "a16_race",
+    "a59_sports",
+    "a2_weight_approx",
+    "a1_age_approx",
+    "a6_hair_color",
+    "a73_landmark",
+)
+"""Seven attributes unseen in training under the second protocol; no order was ever published."""
+
+ATTRIBUTE_NAMES: dict[str, str] = {
+    "a17_color": "skin color",
+    "a4_gender": "gender",
+    "a9_face_complete": "complete face",
+    "a10_face_partial": "partial face",
+    "a12_semi_nudity": "semi-nudity",
+    "a64_rel_personal": "personal relationship",
+    "a65_rel_social": "social relationship",
+    "a11_tattoo": "tattoo",
+    "a16_race": "race",
+    "a59_sports": "sports",
+    "a2_weight_approx": "weight group",
+    "a1_age_approx": "age group",
+    "a6_hair_color": "hair color",
+    "a73_landmark": "landmark or street sign",
+}
+"""What a person calls each attribute."""

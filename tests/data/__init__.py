@@ -1,0 +1,1 @@
+"""Tiny fake datasets with the official folder and file names; ``make(root)`` in each."""
