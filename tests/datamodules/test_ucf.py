@@ -144,7 +144,9 @@ def test_the_limit_counts_over_workers(tmp_path: Path) -> None:
     log = UnreadableLog(max_unreadable=2)
     clean = log.collect({"frames": 1, "unreadable": ["a", "b"]}, file=tmp_path / "x" / "list.txt")
     assert clean == {"frames": 1}
+    UnreadableLog(max_unreadable=1).collect({"unreadable": ["a"]})  # no file to write
     log.collect({"privacy": {"unreadable": ["b"]}, "utility": {"unreadable": []}})
+    log.collect({"unreadable": ["b", "a"]})
     with pytest.raises(UnreadableDataError, match=r"(?s)at most 2.*found 3.*a.*b.*c"):
         log.collect({"privacy": {"unreadable": ["c"]}}, file=tmp_path / "x" / "list.txt")
     assert (tmp_path / "x" / "list.txt").read_text() == "a\nb\nc\n"
@@ -175,3 +177,9 @@ def test_prediction_of_a_folder(vispr_root: Path, tmp_path: Path) -> None:
 def test_a_missing_root_stops_at_setup(tmp_path: Path, vispr_root: Path) -> None:
     with pytest.raises(DatasetNotFoundError, match="CRCV"):
         datamodule(tmp_path, vispr_root).setup("fit")
+
+
+def test_batches_are_counted_without_a_trainer_too(ucf_root: Path, vispr_root: Path) -> None:
+    data = datamodule(ucf_root, vispr_root)
+    assert data.on_before_batch_transfer({"unreadable": ["a.avi"]}, 0) == {}
+    assert data.unreadable.paths == ["a.avi"]
