@@ -24,9 +24,11 @@ from blackbox_anon.estimators.abstract import AbstractEstimator, BlackBoxProblem
 from blackbox_anon.estimators.critical_history import CriticalHistory, Enhanced
 from blackbox_anon.estimators.critical_history_spsa import CriticalHistorySPSA
 from blackbox_anon.estimators.functional import power_decay
+from blackbox_anon.estimators.output_space_spsa import OutputSpaceSPSA
 from blackbox_anon.estimators.spsa import SPSA
 
 __all__ = [
+    "OutputSpaceSPSA",
     "SPSA",
     "AbstractEstimator",
     "BlackBoxProblem",

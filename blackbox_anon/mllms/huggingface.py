@@ -12,6 +12,7 @@ from typing_extensions import override
 
 from blackbox_anon.errors import MLLMError, WeightsNotFoundError
 from blackbox_anon.mllms.abstract import AbstractMLLM, Response
+from blackbox_anon.weights import SHIPPED
 
 _MAX_ENCODED_PROMPTS = 4096  # a question set such as OK-VQA's, without unbounded growth
 
@@ -25,7 +26,8 @@ class HuggingFaceMLLM(AbstractMLLM):
     the frames in the data module (Video-LLaVA was trained on 8).
 
     Args:
-        path: Folder saved by ``save_pretrained`` (model and processor), or a hub name.
+        path: Folder saved by ``save_pretrained`` (model and processor), a hub name, or
+            ``"peopleworld"``, the tiny MLLM of the embedded world.
         dtype: Number format of the weights; ``"auto"`` keeps the saved one. ``"bfloat16"`` rounds
             away the small differences that finite differences are made of.
         device: A torch device, or ``"auto"``: the current CUDA device if there is one.
@@ -65,7 +67,7 @@ class HuggingFaceMLLM(AbstractMLLM):
         if "{question}" not in prompt_template:
             msg = f"`prompt_template` must contain '{{question}}'; found {prompt_template!r}"
             raise ValueError(msg)
-        self.path = path
+        self.path = str(SHIPPED[path] / "mllm") if path in SHIPPED else path
         self.dtype = dtype
         self.device = device
         self.batch_size = batch_size

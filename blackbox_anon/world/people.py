@@ -1,8 +1,11 @@
 """PeopleWorld: short clips of drawn people that carry an action and private attributes."""
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
+from typing_extensions import override
 
 from blackbox_anon.world.actions import ACTIONS
 from blackbox_anon.world.drawing import render
@@ -61,15 +64,16 @@ class PeopleWorld(Dataset[dict[str, object]]):
             raise IndexError(msg)
         return scene_of(self.seed, self.split, index)
 
-    def frames(self, index: int) -> Tensor:
-        """Return clip ``index`` as uint8, shape ``(T, 3, H, W)``."""
-        pixels = render(self.scene(index), self.clip_frames, self.size)
+    def frames(self, index: int, only: Sequence[int] | None = None) -> Tensor:
+        """Return clip ``index``, or only some of its frames, as uint8 ``(T, 3, H, W)``."""
+        pixels = render(self.scene(index), self.clip_frames, self.size, only)
         return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
 
     def question_answers(self, index: int) -> list[QuestionAnswer]:
         """List the questions about clip ``index`` with their true answers."""
         return question_answers(self.scene(index))
 
+    @override
     def __getitem__(self, index: int) -> dict[str, object]:
         scene = self.scene(index)
         return {

@@ -24,7 +24,7 @@ from blackbox_anon.world.training.sequences import (
 )
 
 BLOCK = 12
-ASKED = 6
+ASKED = 8
 
 
 class _Packed(Dataset[tuple[Tensor, Tensor, Tensor, Tensor]]):
@@ -94,11 +94,13 @@ def train(args: argparse.Namespace) -> None:
     torch.manual_seed(args.seed)
     generator = torch.Generator().manual_seed(args.seed)
     model, processor = build_model(), build_processor()
-    if args.vision is not None:
+    if args.resume_from is not None:
+        model = VideoLlavaForConditionalGeneration.from_pretrained(args.resume_from, dtype="float32")
+    elif args.vision is not None:
         model.model.video_tower.load_state_dict(load_file(args.vision))
     model.train()
     world = PeopleWorld("train", length=args.clips, seed=args.seed)
-    order = torch.Generator().manual_seed(args.seed)
+    order = torch.Generator().manual_seed(args.order_seed)
     loader = DataLoader(
         _Packed(world), args.batch_size, shuffle=True, drop_last=True, num_workers=args.workers,
         generator=order, persistent_workers=args.workers > 0,
@@ -194,8 +196,10 @@ def main() -> None:
     """Parse arguments and train."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--resume-from", type=Path, help="folder of an earlier run's model")
     parser.add_argument("--vision", type=Path, help="weights of the first stage")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--order-seed", type=int, default=0)
     parser.add_argument("--clips", type=int, default=40000)
     parser.add_argument("--steps", type=int, default=3500)
     parser.add_argument("--batch-size", type=int, default=32)

@@ -1,0 +1,22 @@
+"""Measure a method: utility by the MLLM's answers, privacy by an attacker trained from scratch.
+
+The attacker learns from the method's own anonymized training clips, with the same budget for every
+method: a classifier trained on raw data overstates protection.
+"""
+
+from blackbox_anon.evaluation.attacker import AttackBudget, attack, train_attacker
+from blackbox_anon.evaluation.clips import ClipSet, anonymize_clips, draw_clips
+from blackbox_anon.evaluation.compare import Measured, Question, ask, measure
+
+__all__ = [
+    "AttackBudget",
+    "ClipSet",
+    "Measured",
+    "Question",
+    "anonymize_clips",
+    "ask",
+    "attack",
+    "draw_clips",
+    "measure",
+    "train_attacker",
+]

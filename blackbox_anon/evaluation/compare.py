@@ -1,0 +1,121 @@
+"""Measure one method: does the MLLM still answer, does an attacker still see."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from blackbox_anon.anonymizers import AbstractAnonymizer
+from blackbox_anon.evaluation.attacker import AttackBudget, attack, train_attacker
+from blackbox_anon.evaluation.clips import ClipSet, anonymize_clips
+from blackbox_anon.metrics.functional import (
+    average_precision_per_attribute,
+    chance_average_precision,
+    precision_per_attribute,
+    wilson_interval,
+)
+from blackbox_anon.mllms import AbstractMLLM
+from blackbox_anon.report import AttributeScore, MethodResult, Privacy, Utility
+from blackbox_anon.scorers import AbstractScorer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What the MLLM is asked about every clip, and how its answers are read."""
+
+    prompt: str
+    classes: Sequence[str]
+    scorer: AbstractScorer
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """A method's figures with what the pictures need.
+
+    Attributes:
+        result: The entry of ``results.json``.
+        clips: Anonymized test clips, ``(N, T, 3, H, W)``, uint8.
+        predicted: The MLLM's classes, ``(N,)``.
+        scores: The attacker's probabilities, ``(N, A)``.
+    """
+
+    result: MethodResult
+    clips: Tensor
+    predicted: Tensor
+    scores: Tensor
+
+
+def ask(mllm: AbstractMLLM, question: Question, clips: Tensor, batch_size: int = 32) -> Tensor:
+    """Return the class the MLLM names for each clip, shape ``(N,)``."""
+    found = []
+    for part in clips.split(batch_size):
+        responses = mllm.query(part, [question.prompt] * len(part))
+        found.append(question.scorer.scores(responses, question.classes).argmax(1))
+    return torch.cat(found)
+
+
+def measure(
+    method: str,
+    anonymizer: AbstractAnonymizer,
+    mllm: AbstractMLLM,
+    question: Question,
+    *,
+    train: ClipSet,
+    test: ClipSet,
+    budget: AttackBudget,
+    attributes: Sequence[str],
+) -> Measured:
+    """Anonymize, query, train an attacker on the anonymized training clips, and attack.
+
+    Args:
+        method: Name in the table.
+        anonymizer: What is measured.
+        mllm: The black box.
+        question: What it is asked.
+        train: Training clips for the attacker; every frame is one image.
+        test: Test clips: utility and privacy are measured on the same ones.
+        budget: The attacker's budget.
+        attributes: Attribute ids, ``A`` of them.
+    """
+    start, spent = time.monotonic(), mllm.queries
+    seen = anonymize_clips(anonymizer, train)
+    clips = anonymize_clips(anonymizer, test)
+    predicted = ask(mllm, question, clips)
+    images = seen.flatten(0, 1)
+    per_image = train.attributes.repeat_interleave(seen.shape[1], 0)
+    attacker = train_attacker(images, per_image, budget)
+    scores = attack(attacker, clips)
+    result = MethodResult(
+        method=method,
+        utility=_utility(predicted == test.labels),
+        privacy=_privacy(scores, test.attributes, attributes),
+        mllm_queries=mllm.queries - spent,
+        seconds=time.monotonic() - start,
+    )
+    return Measured(result=result, clips=clips, predicted=predicted, scores=scores)
+
+
+def _utility(hits: Tensor) -> Utility:
+    count = int(hits.sum())
+    return Utility(name="Top-1", value=count / len(hits), ci95=wilson_interval(count, len(hits)))
+
+
+def _privacy(scores: Tensor, present: Tensor, names: Sequence[str]) -> Privacy:
+    ap = average_precision_per_attribute(scores, present)
+    precision = precision_per_attribute(scores, present)
+    chance = chance_average_precision(present)
+    return Privacy(
+        cmap_ap=float(ap.nanmean()),
+        cmap_precision=float(precision.nan_to_num(0.0).mean()),
+        chance_ap=float(chance.nanmean()),
+        per_attribute={
+            name: AttributeScore(
+                ap=None if a.isnan() else float(a),
+                precision=None if p.isnan() else float(p),
+                chance=float(c.nan_to_num(0.0)),
+            )
+            for name, a, p, c in zip(names, ap, precision, chance, strict=True)
+        },
+    )

@@ -1,0 +1,84 @@
+"""LightningCLI with this package's classes known by their short names."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from pickle import UnpicklingError
+
+import torch
+from lightning.pytorch import LightningDataModule, LightningModule
+from lightning.pytorch.cli import LightningCLI
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+# Short class names in configs work for classes that were imported.
+from blackbox_anon import (
+    anonymizers,  # noqa: F401
+    callbacks,  # noqa: F401
+    datamodules,  # noqa: F401
+    estimators,  # noqa: F401
+    mllms,  # noqa: F401
+    reviewers,  # noqa: F401
+    scalarizations,  # noqa: F401
+    scorers,  # noqa: F401
+    tasks,  # noqa: F401
+    world,  # noqa: F401
+)
+from blackbox_anon.errors import BlackboxAnonError, WeightsNotFoundError
+
+_WORDS = ("best", "last", "hparams", "registry")  # checkpoint names that Lightning resolves itself
+
+
+def run(args: Sequence[str]) -> LightningCLI:
+    """Parse ``args`` (with the subcommand) and run it.
+
+    Optimizers are arguments of the tasks, one per party, so ``--optimizer`` is off: it would replace
+    them all by one. The parsed config is saved beside the logs.
+
+    Raises:
+        BlackboxAnonError: For a checkpoint that is missing or does not fit, and for settings that
+            the trainer refuses.
+    """
+    _check_checkpoint(args)
+    try:
+        return LightningCLI(
+            LightningModule,
+            LightningDataModule,
+            subclass_mode_model=True,
+            subclass_mode_data=True,
+            auto_configure_optimizers=False,
+            seed_everything_default=0,
+            save_config_kwargs={"overwrite": True},
+            args=list(args),
+        )
+    except MisconfigurationException as error:
+        raise BlackboxAnonError(str(error)) from error
+    except RuntimeError as error:
+        if "loading state_dict" not in str(error):
+            raise
+        lines = "; ".join(line.strip() for line in str(error).splitlines()[:3])
+        msg = f"`--ckpt_path` must fit the configured model; it does not: {lines}"
+        raise WeightsNotFoundError(msg) from error
+
+
+def _check_checkpoint(args: Sequence[str]) -> None:
+    path = _value_of("--ckpt_path", args)
+    if path is None or path in _WORDS or path == "null":
+        return
+    if not Path(path).is_file():
+        raise WeightsNotFoundError(f"`--ckpt_path` must be a checkpoint file; found none at {path!r}")
+    try:
+        loaded = torch.load(path, map_location="meta", weights_only=True)
+        fits = "state_dict" in loaded
+    except (UnpicklingError, RuntimeError, EOFError, KeyError, TypeError):
+        fits = False
+    if not fits:
+        msg = f"`--ckpt_path` must be a checkpoint written by a run; {path!r} is something else"
+        raise WeightsNotFoundError(msg)
+
+
+def _value_of(flag: str, args: Sequence[str]) -> str | None:
+    for position, argument in enumerate(args):
+        if argument == flag and position + 1 < len(args):
+            return args[position + 1]
+        if argument.startswith(f"{flag}="):
+            return argument.removeprefix(f"{flag}=")
+    return None
