@@ -18,7 +18,8 @@ def draw_backdrop(scene: Scene, side: int) -> Image.Image:
         for i, x in enumerate((0.0, 0.27, 0.55, 0.8)):
             top = (0.12 + 0.09 * (i % 2)) * side
             shade = 120 + 18 * (i % 3)
-            draw.rectangle((x * side, top, (x + 0.24) * side, line), fill=(shade, shade - 20, shade - 25))
+            wall = (shade, shade - 20, shade - 25)
+            draw.rectangle((x * side, top, (x + 0.24) * side, line), fill=wall)
     elif place == "room":
         draw.rectangle((0.08 * side, 0.1 * side, 0.34 * side, 0.4 * side), fill=(170, 215, 240))
         draw.rectangle((0.7 * side, 0.12 * side, 0.92 * side, 0.34 * side), fill=(150, 90, 60))
@@ -33,7 +34,8 @@ def draw_backdrop(scene: Scene, side: int) -> Image.Image:
 
 def _tree(draw: ImageDraw.ImageDraw, x: float, line: float, side: int) -> None:
     draw.rectangle((x - 0.025 * side, line - 0.3 * side, x + 0.025 * side, line), fill=(95, 65, 40))
-    draw.ellipse((x - 0.13 * side, line - 0.5 * side, x + 0.13 * side, line - 0.22 * side), fill=(50, 110, 50))
+    crown = (x - 0.13 * side, line - 0.5 * side, x + 0.13 * side, line - 0.22 * side)
+    draw.ellipse(crown, fill=(50, 110, 50))
 
 
 def draw_object(draw: ImageDraw.ImageDraw, scene: Scene, side: int) -> None:

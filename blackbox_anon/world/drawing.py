@@ -61,7 +61,8 @@ def _head(brush: _Brush, person: Person, joints: Joints) -> None:
     elif person.long_hair:
         brush.disc(_along(joints, 0, 0.15 * r), 1.22 * r, person.hair)
         for side in (-1.0, 1.0):
-            brush.limb((_along(joints, side * r, 0), _along(joints, side * 1.15 * r, -1.7 * r)), 0.09, person.hair)
+            strand = _along(joints, side * r, 0), _along(joints, side * 1.15 * r, -1.7 * r)
+            brush.limb(strand, 0.09, person.hair)
     else:
         brush.disc(_along(joints, 0, 0.3 * r), 1.08 * r, person.hair)
     if person.face == "hidden":
@@ -75,9 +76,11 @@ def _head(brush: _Brush, person: Person, joints: Joints) -> None:
         corners = [(-0.95, -0.12), (0.95, -0.12), (0.75, -0.95), (-0.75, -0.95)]
         brush.shape([_along(joints, a * r, b * r) for a, b in corners], (245, 248, 250))
     else:
-        brush.limb((_along(joints, -0.35 * r, -0.55 * r), _along(joints, 0.35 * r, -0.55 * r)), 0.055, (200, 30, 50))
+        mouth = _along(joints, -0.35 * r, -0.55 * r), _along(joints, 0.35 * r, -0.55 * r)
+        brush.limb(mouth, 0.055, (200, 30, 50))
         if not person.hooded and not person.long_hair:
-            brush.limb((_along(joints, -0.5 * r, -0.98 * r), _along(joints, 0.5 * r, -0.98 * r)), 0.09, person.hair)
+            beard = _along(joints, -0.5 * r, -0.98 * r), _along(joints, 0.5 * r, -0.98 * r)
+            brush.limb(beard, 0.09, person.hair)
 
 
 def _arm(brush: _Brush, person: Person, joints: Joints, i: int) -> None:
@@ -89,7 +92,8 @@ def _arm(brush: _Brush, person: Person, joints: Joints, i: int) -> None:
 def _body(brush: _Brush, person: Person, joints: Joints) -> None:
     bare = person.semi_nude
     for i in (0, 1):
-        brush.limb((joints.hip, joints.knees[i], joints.feet[i]), 0.1, person.skin if bare else person.trousers)
+        leg = joints.hip, joints.knees[i], joints.feet[i]
+        brush.limb(leg, 0.1, person.skin if bare else person.trousers)
     shoulders = 0.2 if not person.long_hair else 0.16
     brush.limb((joints.hip, joints.neck), shoulders, person.skin if bare else person.shirt)
     if bare:
@@ -98,8 +102,11 @@ def _body(brush: _Brush, person: Person, joints: Joints) -> None:
         middle = tuple((a + b) / 2 for a, b in zip(joints.knees[0], joints.knees[1], strict=True))
         brush.limb((joints.neck, joints.hip, (middle[0], middle[1])), 0.22, person.shirt)
     elif person.long_hair:
-        (x, y), (kx, ky) = joints.hip, ((joints.knees[0][0] + joints.knees[1][0]) / 2, min(joints.knees[0][1], joints.knees[1][1]))
-        brush.shape([(x - 0.08, y + 0.05), (x + 0.08, y + 0.05), (kx + 0.19, ky + 0.03), (kx - 0.19, ky + 0.03)], person.trousers)
+        (x, y), (first, second) = joints.hip, joints.knees
+        kx, ky = (first[0] + second[0]) / 2, min(first[1], second[1])
+        skirt = [(x - 0.08, y + 0.05), (x + 0.08, y + 0.05)]
+        skirt += [(kx + 0.19, ky + 0.03), (kx - 0.19, ky + 0.03)]
+        brush.shape(skirt, person.trousers)
 
 
 def _hold_hand(pose: Pose, person: Person) -> Pose:
@@ -110,7 +117,9 @@ def _hold_hand(pose: Pose, person: Person) -> Pose:
     return Pose(arms=arms, legs=pose.legs)
 
 
-def draw_person(draw: ImageDraw.ImageDraw, person: Person, time: float, side: int, prop: Colour) -> None:
+def draw_person(
+    draw: ImageDraw.ImageDraw, person: Person, time: float, side: int, prop: Colour
+) -> None:
     """Paint one person at a time of the clip."""
     pose = _hold_hand(pose_at(person.action, time), person)
     joints = joints_of(pose)

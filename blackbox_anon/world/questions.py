@@ -54,4 +54,5 @@ def vocabulary() -> list[str]:
         OBJECT_QUESTION,
         COUNT_QUESTION,
     ]
-    return sorted({word for text in (*questions, *answers) for word in text.replace("?", " ?").split()})
+    texts = [text.replace("?", " ?") for text in (*questions, *answers)]
+    return sorted({word for text in texts for word in text.split()})

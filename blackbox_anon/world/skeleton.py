@@ -27,7 +27,9 @@ def _step(origin: Point, angle: float, length: float) -> Point:
     return origin[0] + length * math.sin(angle), origin[1] - length * math.cos(angle)
 
 
-def _limb(origin: Point, angle: float, bend: float, lengths: tuple[float, float]) -> tuple[Point, Point]:
+def _limb(
+    origin: Point, angle: float, bend: float, lengths: tuple[float, float]
+) -> tuple[Point, Point]:
     middle = _step(origin, angle, lengths[0])
     return middle, _step(middle, angle + bend, lengths[1])
 
@@ -43,9 +45,7 @@ def joints_of(pose: Pose) -> Joints:
     legs = [_limb((0.0, 0.0), pose.legs[i], pose.knees[i], (LEG, LEG)) for i in (0, 1)]
     neck = _step((0.0, 0.0), math.pi - pose.lean, TORSO)
     head = _step(neck, math.pi - 0.6 * pose.lean, HEAD)
-    arms = [
-        _limb(neck, pose.arms[i], pose.elbows[i], (UPPER_ARM, FOREARM)) for i in (0, 1)
-    ]
+    arms = [_limb(neck, pose.arms[i], pose.elbows[i], (UPPER_ARM, FOREARM)) for i in (0, 1)]
     points = [(0.0, 0.0), neck, head, *arms[0], *arms[1], *legs[0], *legs[1]]
     if pose.spin:
         points = [_rotate(p, (0.0, 0.12), pose.spin) for p in points]

@@ -23,8 +23,13 @@ from blackbox_anon.world.training.sequences import (
     prefix_tokens,
 )
 
-BLOCK = 12
-ASKED = 8
+BLOCK = 12  # tokens of a question with its answer, padded
+ASKED = 8  # questions per clip and step
+QUESTIONS = (
+    *("action", "skin", "gender", "complete", "partial", "nudity", "couple", "group"),
+    *("place", "object", "count"),
+)
+"""Names in the log, in the order of ``PeopleWorld.question_answers``."""
 
 
 class _Packed(Dataset[tuple[Tensor, Tensor, Tensor, Tensor]]):
@@ -95,7 +100,9 @@ def train(args: argparse.Namespace) -> None:
     generator = torch.Generator().manual_seed(args.seed)
     model, processor = build_model(), build_processor()
     if args.resume_from is not None:
-        model = VideoLlavaForConditionalGeneration.from_pretrained(args.resume_from, dtype="float32")
+        model = VideoLlavaForConditionalGeneration.from_pretrained(
+            args.resume_from, dtype="float32"
+        )
     elif args.vision is not None:
         model.model.video_tower.load_state_dict(load_file(args.vision))
     model.train()
@@ -150,14 +157,17 @@ def train(args: argparse.Namespace) -> None:
 
 
 @torch.no_grad()
-def _evaluate(model: VideoLlavaForConditionalGeneration, args: argparse.Namespace) -> dict[str, float]:
+def _evaluate(
+    model: VideoLlavaForConditionalGeneration, args: argparse.Namespace
+) -> dict[str, float]:
     """First-token accuracy per kind of question on validation clips."""
     model.eval()
     world = PeopleWorld("val", length=args.validation_clips, seed=args.seed)
     processor = build_processor()
     prefix = torch.tensor(prefix_tokens(processor.tokenizer, model.config.video_seq_length))
     blocks = len(world.question_answers(0))
-    mask, positions = packed_mask(len(prefix), blocks, BLOCK), packed_positions(len(prefix), blocks, BLOCK)
+    mask = packed_mask(len(prefix), blocks, BLOCK)
+    positions = packed_positions(len(prefix), blocks, BLOCK)
     hits = torch.zeros(blocks)
     for frames, ids, labels, _ in DataLoader(_Packed(world), 50):
         size = len(ids)
@@ -170,11 +180,11 @@ def _evaluate(model: VideoLlavaForConditionalGeneration, args: argparse.Namespac
         block_labels = labels.view(size, blocks, BLOCK)
         first = (block_labels != -100).int().argmax(-1, keepdim=True)
         predicted = logits.argmax(-1).view(size, blocks, BLOCK)
-        hits += (predicted.gather(-1, first) == block_labels.gather(-1, first)).squeeze(-1).float().sum(0)
+        right = predicted.gather(-1, first) == block_labels.gather(-1, first)
+        hits += right.squeeze(-1).float().sum(0)
     model.train()
     share = (hits / len(world)).tolist()
-    names = ["action", "skin", "gender", "complete", "partial", "nudity", "couple", "group"]
-    return {**dict(zip(names, share, strict=False)), "place": share[8], "object": share[9], "count": share[10]}
+    return dict(zip(QUESTIONS, share, strict=True))
 
 
 def _save(model: VideoLlavaForConditionalGeneration, processor: object, out: Path) -> None:
@@ -186,7 +196,8 @@ def _save(model: VideoLlavaForConditionalGeneration, processor: object, out: Pat
 
 
 def _log(out: Path, step: int, start: float, **values: float) -> None:
-    line = {"step": step, "seconds": round(time.time() - start), **{k: round(v, 4) for k, v in values.items()}}
+    rounded = {name: round(value, 4) for name, value in values.items()}
+    line = {"step": step, "seconds": round(time.time() - start), **rounded}
     with (out / "training_log.jsonl").open("a") as file:
         file.write(json.dumps(line) + "\n")
     print(line, flush=True)  # noqa: T201  # a training script's progress

@@ -80,7 +80,8 @@ def main() -> None:
         where = functional.smooth_l1_loss(points(pooled), keypoints, beta=0.05)
         which = functional.binary_cross_entropy_with_logits(attributes(pooled), present)
         place, thing = places(pooled).split(4, 1)
-        what = functional.cross_entropy(place, kinds[:, 0]) + functional.cross_entropy(thing, kinds[:, 1])
+        what = functional.cross_entropy(place, kinds[:, 0])
+        what = what + functional.cross_entropy(thing, kinds[:, 1])
         optimizer.zero_grad()
         (10 * where + which + 0.3 * what).backward()
         nn.utils.clip_grad_norm_(params, 1.0)
@@ -88,7 +89,8 @@ def main() -> None:
         running += torch.stack([where, which, what]).detach() / 50
         if (step + 1) % 50 == 0:
             values = [round(v, 4) for v in running.tolist()]
-            print({"step": step + 1, "seconds": round(time.time() - start), "losses": values}, flush=True)  # noqa: T201  # a training script's progress
+            line = {"step": step + 1, "seconds": round(time.time() - start), "losses": values}
+            print(line, flush=True)  # noqa: T201  # a training script's progress
             running.zero_()
         if (step + 1) % 500 == 0 or step + 1 == args.steps:
             save_file(tower.state_dict(), args.out)
