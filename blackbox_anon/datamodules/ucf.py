@@ -23,6 +23,7 @@ from blackbox_anon.datasets import (
 )
 from blackbox_anon.datasets.skipping import IndexedSamples
 from blackbox_anon.errors import DatasetNotFoundError
+from blackbox_anon.scorers import camel_case_to_text
 
 UTILITY_STREAM, PRIVACY_STREAM = 0, 1
 
@@ -105,6 +106,11 @@ class UCF101DataModule(LightningDataModule):
     def classes(self) -> list[str]:
         """Official class names by label, from ``classInd.txt``; needs no ``setup``."""
         return ucf101_classes(self.ucf_root)
+
+    @property
+    def class_texts(self) -> list[str]:
+        """Class names as VLM-Eval writes them, ``"Apply eye makeup"``: what answers resemble."""
+        return [camel_case_to_text(name) for name in self.classes]
 
     @property
     def num_classes(self) -> int:

@@ -23,7 +23,8 @@ class ActionRecognition(BlackBoxAnonymization):
 
     Args:
         prompt: The question, the same for every clip: a prompt drawn per call would break a pair.
-        classes: Class texts in label order; ``None`` takes the data module's.
+        classes: Class texts in label order; ``None`` takes the data module's
+            ``class_texts`` or, where it has none, its ``classes``.
         scorer: From responses to class scores; ``None`` is the retrieval rule with a weight-free
             text encoder.
         logit_scale: Factor of the scores inside the softmax, positive, logged. The paper gives
@@ -94,7 +95,8 @@ class ActionRecognition(BlackBoxAnonymization):
         super().setup(stage)
         if not self.classes:
             data = getattr(self.trainer, "datamodule", None)
-            self.classes = list(getattr(data, "classes", ()))
+            names = getattr(data, "classes", ())
+            self.classes = list(getattr(data, "class_texts", names))
         if not self.classes:
             msg = "`classes` must be given where the data module has none; found neither"
             raise ValueError(msg)

@@ -66,6 +66,11 @@ class PeopleWorldDataModule(LightningDataModule):
         return list(PeopleWorld.classes)
 
     @property
+    def class_texts(self) -> list[str]:
+        """The same: the world's names are texts."""
+        return self.classes
+
+    @property
     def attributes(self) -> list[str]:
         """VISPR ids of the attributes."""
         return list(PeopleWorld.attributes)
