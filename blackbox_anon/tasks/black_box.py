@@ -106,12 +106,12 @@ class BlackBoxAnonymization(AbstractTask):
     @override
     def training_step(self, batch: PairBatch, batch_idx: int) -> None:
         anonymizer_optimizer, reviewer_optimizer = self._optimizers()
-        features = self.anonymizer.features(batch["privacy"]["frames"])
+        anonymized = self(batch["privacy"]["frames"])  # for both parties: neither changes it
         for _ in range(self.reviewer_steps):
-            self._step_reviewer(reviewer_optimizer, features, batch["privacy"])
+            self._step_reviewer(reviewer_optimizer, anonymized.detach(), batch["privacy"])
         with self.toggled_optimizer(anonymizer_optimizer):
             anonymizer_optimizer.zero_grad()
-            privacy_loss, privacy_gradient = self._privacy(features, batch["privacy"])
+            privacy_loss, privacy_gradient = self._privacy(anonymized)
             estimate = self.estimator(flat.flatten(self.trained), self.problem(batch["utility"]))
             values = torch.stack([estimate.loss.float(), privacy_loss.float()])
             scales = values.new_tensor(self.gradient_scales).unsqueeze(1)
@@ -155,10 +155,8 @@ class BlackBoxAnonymization(AbstractTask):
         )
 
     def _step_reviewer(
-        self, optimizer: LightningOptimizer, features: list[Tensor], batch: PrivacyBatch
+        self, optimizer: LightningOptimizer, anonymized: Tensor, batch: PrivacyBatch
     ) -> None:
-        with torch.no_grad():
-            anonymized = self.anonymizer.decode(features, batch["frames"])
         with self.toggled_optimizer(optimizer):
             optimizer.zero_grad()
             loss = self.reviewer.loss(anonymized, batch["attributes"])
@@ -166,9 +164,8 @@ class BlackBoxAnonymization(AbstractTask):
             optimizer.step()
         self.log("train/reviewer_loss", loss.detach())
 
-    def _privacy(self, features: list[Tensor], batch: PrivacyBatch) -> tuple[Tensor, Tensor]:
+    def _privacy(self, anonymized: Tensor) -> tuple[Tensor, Tensor]:
         """Return L_privacy, averaged over ranks, and its gradient ``h_k``, shape ``(P,)``."""
-        anonymized = self.anonymizer.decode(features, batch["frames"])
         loss = self.reviewer.privacy_loss(anonymized)
         self.manual_backward(loss)
         return self._over_ranks(loss.detach(), "mean"), flat.flat_gradient(self.trained)
