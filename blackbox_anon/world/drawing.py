@@ -109,7 +109,9 @@ def _body(brush: _Brush, person: Person, joints: Joints) -> None:
         brush.shape(skirt, person.trousers)
 
 
-def _hold_hand(pose: Pose, person: Person) -> Pose:
+def pose_of(person: Person, time: float) -> Pose:
+    """Return a person's pose at a time of the clip; a held hand decides the arms."""
+    pose = pose_at(person.action, time)
     if not person.reach:
         return pose
     towards = person.reach * person.facing
@@ -121,7 +123,7 @@ def draw_person(
     draw: ImageDraw.ImageDraw, person: Person, time: float, side: int, prop: Colour
 ) -> None:
     """Paint one person at a time of the clip."""
-    pose = _hold_hand(pose_at(person.action, time), person)
+    pose = pose_of(person, time)
     joints = joints_of(pose)
     brush = _Brush(draw, person, side)
     _arm(brush, person, joints, 0)

@@ -17,8 +17,8 @@ class PeopleWorld(Dataset[dict[str, object]]):
     """A deterministic procedural set of clips; index to sample is a pure function.
 
     Articulated people do one of ten actions told apart by motion, in four places, with bystanders
-    and distractor objects. Each clip carries the seven VISPR1 attributes under their VISPR ids; they
-    are drawn independently of the action, so hiding them is possible. ``train``, ``val`` and
+    and distractor objects. Each clip carries the seven VISPR1 attributes under their VISPR ids;
+    they are drawn independently of the action, so hiding them is possible. ``train``, ``val`` and
     ``test`` use separate random streams and are disjoint for one seed.
 
     An attribute means what VISPR means by it, that the information can be *seen*: ``a17_color`` is

@@ -1,14 +1,16 @@
 """Where people are: the boxes that a perfect person detector would give."""
 
+import operator
+
 import torch
 from torch import Tensor
 
-from blackbox_anon.world.actions import pose_at
-from blackbox_anon.world.drawing import time_of
+from blackbox_anon.world.drawing import pose_of, time_of
 from blackbox_anon.world.scene import Person, Scene
-from blackbox_anon.world.skeleton import joints_of
+from blackbox_anon.world.skeleton import Joints, Point, joints_of
 
-_MARGIN = 0.2  # of the body height: head and hair reach beyond the joints
+_LIMB, _TRUNK, _HEAD = 0.08, 0.13, 0.22  # how far paint reaches from a joint, in body heights
+_STRANDS, _SKIRT = 0.23, 0.21
 
 
 def person_regions(scene: Scene, clip_frames: int, size: int) -> Tensor:
@@ -33,10 +35,27 @@ def person_regions(scene: Scene, clip_frames: int, size: int) -> Tensor:
 
 
 def _box(person: Person, time: float) -> tuple[float, float, float, float]:
-    j = joints_of(pose_at(person.action, time))
-    points = (j.hip, j.neck, j.head, *j.elbows, *j.hands, *j.knees, *j.feet)
-    across = [person.x + person.facing * person.height * x for x, _ in points]
-    down = [person.ground - person.height * y for _, y in points]
-    margin = _MARGIN * person.height
-    low = max(down) + 0.06 * person.height
-    return min(across) - margin / 2, min(down) - margin, max(across) + margin / 2, low
+    parts = _parts(person, joints_of(pose_of(person, time)))
+    across = [person.x + person.facing * person.height * x for (x, _), _ in parts]
+    down = [person.ground - person.height * y for (_, y), _ in parts]
+    reach = [person.height * margin for _, margin in parts]
+    return (
+        min(map(operator.sub, across, reach)),
+        min(map(operator.sub, down, reach)),
+        max(map(operator.add, across, reach)),
+        max(map(operator.add, down, reach)),
+    )
+
+
+def _parts(person: Person, j: Joints) -> list[tuple[Point, float]]:
+    """List points with how far the paint around each reaches."""
+    limbs = (*j.elbows, *j.hands, *j.knees, *j.feet)
+    parts = [(point, _LIMB) for point in limbs]
+    parts += [(j.hip, _TRUNK), (j.neck, _TRUNK), (j.head, _HEAD)]
+    if person.long_hair:
+        (x, y), (ux, uy) = j.head, j.up
+        parts.append(((x - 0.2 * ux, y - 0.2 * uy), _STRANDS))
+    if person.long_hair or person.hooded:
+        (ax, ay), (bx, by) = j.knees
+        parts.append((((ax + bx) / 2, min(ay, by)), _SKIRT))
+    return parts
