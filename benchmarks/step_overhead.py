@@ -11,7 +11,7 @@ import json
 import platform
 import tempfile
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -37,7 +37,7 @@ class Stopwatch:
     """Sums the time that timed calls spend outside other timed calls."""
 
     def __init__(self) -> None:
-        self.seconds: Counter[str] = Counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
         self._inner = [0.0]  # time of timed calls inside each open one
 
     def timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:

@@ -51,17 +51,20 @@ def draw_report(
     utility_privacy_plane(results, out / "plane.png", utility_chance=1 / len(classes))
     figures = [
         CaptionedFigure(
-            out / "plane.png", "Utility against what an attacker trained from scratch recovers."
+            path=out / "plane.png",
+            caption="Utility against what an attacker trained from scratch recovers.",
         ),
         CaptionedFigure(
-            out / "before_after.png",
-            "Test clips before and after, the MLLM's answers and the attackers' attribute scores.",
+            path=out / "before_after.png",
+            caption="Test clips before and after, the MLLM's answers and the attackers' scores.",
         ),
-        CaptionedFigure(out / "methods.png", "The same clip under every method."),
+        CaptionedFigure(path=out / "methods.png", caption="The same clip under every method."),
     ]
     if history is not None:
         training_curves(read_history(history), out / "curves.png")
-        figures.append(CaptionedFigure(out / "curves.png", "Training, against MLLM queries."))
+        figures.append(
+            CaptionedFigure(path=out / "curves.png", caption="Training, against MLLM queries.")
+        )
     return report_html(out, results, figures, title="Demo on the embedded world", goals=GOALS)
 
 

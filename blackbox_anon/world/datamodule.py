@@ -5,8 +5,7 @@ from typing import Any
 import torch
 from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import CombinedLoader
-from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader
 from typing_extensions import override
 
 from blackbox_anon.datamodules import EpochSampler
@@ -108,13 +107,14 @@ class PeopleWorldDataModule(LightningDataModule):
         return self._loader(self.worlds["test"], self.batch_size)
 
     def _loader(
-        self, dataset: Dataset[dict[str, Tensor]], batch_size: int, stream: int | None = None
+        self, dataset: PeopleWorld | PeopleFrames, batch_size: int, stream: int | None = None
     ) -> DataLoader[Any]:
-        length = len(dataset)  # type: ignore[arg-type]  # all of ours have a length
         return DataLoader(
             dataset,
             batch_size,
-            sampler=None if stream is None else EpochSampler(length, self.seed, stream=stream),
+            sampler=None
+            if stream is None
+            else EpochSampler(len(dataset), self.seed, stream=stream),
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
             drop_last=stream is not None,

@@ -28,7 +28,7 @@ def share(rank: int, folder: str) -> None:
 
 
 def test_two_uneven_processes_agree_with_one(tmp_path: Path) -> None:
-    spawn(share, (str(tmp_path),), nprocs=2)  # type: ignore[no-untyped-call]  # torch ships no types for it
+    spawn(share, (str(tmp_path),), nprocs=2)
     scores, targets = random_case(CASE)
     cmap, precision = ClassMeanAveragePrecision(5), ClassMeanPrecision(5)
     cmap.update(scores, targets)
