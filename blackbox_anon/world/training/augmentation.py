@@ -23,7 +23,8 @@ def augment(clips: Tensor, generator: torch.Generator, share: float = 0.35) -> T
     Args:
         clips: ``(B, T, 3, H, W)`` in ``[0, 1]``.
         generator: Source of all randomness.
-        share: Probability of each strong change (grey, colour matrix, blur, noise, contrast).
+        share: Probability of each strong change (grey, colour matrix, flat or harsh contrast, two
+            tones, blur, noise); some happen less often.
 
     Returns:
         Clips of the same shape and range.
@@ -38,6 +39,13 @@ def augment(clips: Tensor, generator: torch.Generator, share: float = 0.35) -> T
     middle = clips.mean((1, 2, 3, 4), keepdim=True)
     flat = middle + (clips - middle) * _uniform(batch, 0.35, 1.2, generator)
     clips = torch.where(_some(batch, share, generator), flat, clips)
+    pivot = middle + _uniform(batch, -0.15, 0.15, generator)
+    harsh = 0.5 + (clips - pivot) * _uniform(batch, 1.5, 6.0, generator)
+    clips = torch.where(_some(batch, share, generator), harsh.clamp(0, 1), clips)
+    levels = (12 * (clips.mean(2, keepdim=True) - pivot)).sigmoid().expand_as(clips)
+    tint = torch.rand(batch, 1, 3, 1, 1, generator=generator)
+    tinted = (levels * tint + (1 - levels) * (1 - tint.flip(2))).clamp(0, 1)
+    clips = torch.where(_some(batch, share / 4, generator), tinted, clips)
     soft = functional.avg_pool2d(clips.flatten(0, 1), 3, 1, 1, count_include_pad=False)
     clips = torch.where(_some(batch, share / 2, generator), soft.view_as(clips), clips)
     noise = 0.06 * torch.randn(clips.shape, generator=generator)
