@@ -4,7 +4,7 @@ Example:
     >>> world = PeopleWorld("train", length=4)
     >>> sample = world[0]
     >>> sample["frames"].shape, world.classes[sample["label"]]
-    (torch.Size([8, 3, 64, 64]), 'sit down')
+    (torch.Size([8, 3, 64, 64]), 'pick up')
 """
 
 from blackbox_anon.world.datamodule import PeopleWorldDataModule

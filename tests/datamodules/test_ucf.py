@@ -183,3 +183,9 @@ def test_batches_are_counted_without_a_trainer_too(ucf_root: Path, vispr_root: P
     data = datamodule(ucf_root, vispr_root)
     assert data.on_before_batch_transfer({"unreadable": ["a.avi"]}, 0) == {}
     assert data.unreadable.paths == ["a.avi"]
+
+
+def test_class_texts_are_written_as_answers_are(ucf_root: Path, vispr_root: Path) -> None:
+    data = UCF101DataModule(str(ucf_root), str(vispr_root))
+    assert data.classes == list(ucf.CLASSES)
+    assert data.class_texts == ["Apply eye makeup", "Handstand pushups", "archery"]
