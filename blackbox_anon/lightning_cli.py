@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from pickle import UnpicklingError
 
-import torch
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningCLI
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 # Short class names in configs work for classes that were imported.
 from blackbox_anon import (
@@ -23,6 +21,7 @@ from blackbox_anon import (
     world,  # noqa: F401
 )
 from blackbox_anon.errors import BlackboxAnonError, WeightsNotFoundError
+from blackbox_anon.weights import read_checkpoint
 
 _WORDS = ("best", "last", "hparams", "registry")  # checkpoint names that Lightning resolves itself
 
@@ -30,8 +29,8 @@ _WORDS = ("best", "last", "hparams", "registry")  # checkpoint names that Lightn
 def run(args: Sequence[str]) -> LightningCLI:
     """Parse ``args`` (with the subcommand) and run it.
 
-    Optimizers are arguments of the tasks, one per party, so ``--optimizer`` is off: it would replace
-    them all by one. The parsed config is saved beside the logs.
+    Optimizers are arguments of the tasks, one per party, so ``--optimizer`` is off: it would
+    replace them all by one. The parsed config is saved beside the logs.
 
     Raises:
         BlackboxAnonError: For a checkpoint that is missing or does not fit, and for settings that
@@ -64,13 +63,10 @@ def _check_checkpoint(args: Sequence[str]) -> None:
     if path is None or path in _WORDS or path == "null":
         return
     if not Path(path).is_file():
-        raise WeightsNotFoundError(f"`--ckpt_path` must be a checkpoint file; found none at {path!r}")
-    try:
-        loaded = torch.load(path, map_location="meta", weights_only=True)
-        fits = "state_dict" in loaded
-    except (UnpicklingError, RuntimeError, EOFError, KeyError, TypeError):
-        fits = False
-    if not fits:
+        raise WeightsNotFoundError(
+            f"`--ckpt_path` must be a checkpoint file; found none at {path!r}"
+        )
+    if read_checkpoint(Path(path), "meta") is None:
         msg = f"`--ckpt_path` must be a checkpoint written by a run; {path!r} is something else"
         raise WeightsNotFoundError(msg)
 

@@ -2,14 +2,18 @@
 
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from blackbox_anon.errors import WeightsNotFoundError
 
 SHIPPED = {"peopleworld": Path(str(files("blackbox_anon") / "world" / "weights"))}
+
+_REASON = 300  # characters of a mismatch that are shown
 
 
 def weights_path(weights: str, kind: str) -> Path:
@@ -24,7 +28,8 @@ def weights_path(weights: str, kind: str) -> Path:
     """
     path = SHIPPED[weights] / f"{kind}.safetensors" if weights in SHIPPED else Path(weights)
     if not path.is_file():
-        msg = f"`weights` must be one of {sorted(SHIPPED)} or a file; found {weights!r}, no file there"
+        known = sorted(SHIPPED)
+        msg = f"`weights` must be one of {known} or a file; found {weights!r}, no file there"
         raise WeightsNotFoundError(msg)
     return path
 
@@ -33,15 +38,29 @@ def load_weights(module: nn.Module, weights: str, *, kind: str) -> None:
     """Load weights into a module, every tensor accounted for.
 
     Raises:
-        WeightsNotFoundError: If the file is missing or does not fit the module.
+        WeightsNotFoundError: If the file is missing, is something else, or does not fit the module.
     """
     path = weights_path(weights, kind)
-    state = load_file(path) if path.suffix == ".safetensors" else _from_checkpoint(path, kind)
+    state = (
+        _from_safetensors(path) if path.suffix == ".safetensors" else _from_checkpoint(path, kind)
+    )
     try:
-        module.load_state_dict({k: v.float() if v.is_floating_point() else v for k, v in state.items()})
+        module.load_state_dict(
+            {k: v.float() if v.is_floating_point() else v for k, v in state.items()}
+        )
     except RuntimeError as error:
-        msg = f"`weights` must fit {type(module).__name__}; {path} does not: {error}"
+        reason = " ".join(str(error).split())[:_REASON]
+        msg = f"`weights` must fit {type(module).__name__}; {path} does not: {reason}"
         raise WeightsNotFoundError(msg) from error
+
+
+def read_checkpoint(path: Path, device: str = "cpu") -> dict[str, Any] | None:
+    """Read a checkpoint that a run wrote; ``None`` for any other file. Nothing in it is executed."""
+    try:
+        loaded = torch.load(path, map_location=device, weights_only=True)
+    except Exception:  # noqa: BLE001  # whatever a pickle reader raises for foreign bytes
+        return None
+    return loaded if isinstance(loaded, dict) and "state_dict" in loaded else None
 
 
 def save_weights(module: nn.Module, path: Path) -> None:
@@ -52,7 +71,23 @@ def save_weights(module: nn.Module, path: Path) -> None:
     temporary.replace(path)
 
 
+def _from_safetensors(path: Path) -> dict[str, Tensor]:
+    try:
+        state: dict[str, Tensor] = load_file(path)
+    except SafetensorError as error:
+        msg = f"`weights` must be a safetensors file; {path} is something else: {error}"
+        raise WeightsNotFoundError(msg) from error
+    return state
+
+
 def _from_checkpoint(path: Path, kind: str) -> dict[str, Tensor]:
-    state = torch.load(path, map_location="cpu", weights_only=True)["state_dict"]
+    loaded = read_checkpoint(path)
+    if loaded is None:
+        msg = f"`weights` must be a checkpoint written by a run; {path} is something else"
+        raise WeightsNotFoundError(msg)
     prefix = f"{kind}."
-    return {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
+    state = loaded["state_dict"].items()
+    found = {k.removeprefix(prefix): v for k, v in state if k.startswith(prefix)}
+    if not found:
+        raise WeightsNotFoundError(f"`weights` must hold a {kind}; {path} holds no {kind}")
+    return found

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
 
@@ -47,11 +48,22 @@ class CollapseGuard(Callback):
 
     @override
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int  # noqa: ANN401  # Lightning's signature
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,  # Lightning's signature
     ) -> None:
-        metrics = {k: float(v) for k, v in trainer.callback_metrics.items() if k in _WATCHED}
-        if len(metrics) < len(_WATCHED):
+        found = [trainer.callback_metrics.get(name) for name in _WATCHED]
+        if any(value is None for value in found):
             return
+        # Every rank must come to the same decision: saving a checkpoint waits for all of them.
+        local = torch.stack(
+            [v.to(trainer.strategy.root_device, torch.float64) for v in found if v is not None]
+        )
+        means = trainer.strategy.reduce(local, reduce_op="mean").tolist()
+        metrics = dict(zip(_WATCHED, means, strict=True))
         chance = float(getattr(pl_module, "chance_score", float("-inf")))
         signs = self._signs(metrics, chance)
         self.lasting = {sign: self.lasting.get(sign, 0) + 1 for sign in signs}
@@ -68,7 +80,7 @@ class CollapseGuard(Callback):
         contrast = metrics["train/output_std"] / max(metrics["train/input_std"], 1e-12)
         if contrast < self.min_contrast:
             signs.append(
-                f"The output is almost constant: contrast below {self.min_contrast:g} of the input's"
+                f"The output is almost constant: contrast below {self.min_contrast:g} of input's"
             )
         norms = metrics["train/utility_gradient_norm"], metrics["train/privacy_gradient_norm"]
         if max(norms) < self.min_gradient:
@@ -81,7 +93,8 @@ class CollapseGuard(Callback):
         old = score if self.score is None else self.score
         self.score = self.smoothing * old + (1 - self.smoothing) * score
         bar = chance * (1 + self.chance_margin)
-        self.was_above = self.was_above or self.score > 2 * chance > 0
+        clear = min(2 * chance, (1 + bar) / 2)  # twice chance is out of reach for two classes
+        self.was_above = self.was_above or self.score > clear > 0
         return self.was_above and self.score < bar
 
     def _save(self, trainer: Trainer, step: int) -> None:
@@ -91,20 +104,23 @@ class CollapseGuard(Callback):
 
     @override
     def state_dict(self) -> dict[str, Any]:
-        return {"score": self.score, "was_above": self.was_above, "last_saved": self._last_saved}
+        return {
+            "score": self.score,
+            "was_above": self.was_above,
+            "last_saved": self._last_saved,
+            "last_good": self.last_good,
+        }
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.score, self.was_above = state_dict["score"], state_dict["was_above"]
-        self._last_saved = state_dict["last_saved"]
+        self._last_saved, self.last_good = state_dict["last_saved"], state_dict["last_good"]
 
 
-_WATCHED = frozenset(
-    {
-        "train/output_std",
-        "train/input_std",
-        "train/utility_gradient_norm",
-        "train/privacy_gradient_norm",
-        "train/utility_score",
-    }
+_WATCHED = (
+    "train/output_std",
+    "train/input_std",
+    "train/utility_gradient_norm",
+    "train/privacy_gradient_norm",
+    "train/utility_score",
 )

@@ -25,9 +25,11 @@ class OutputSpaceSPSA(AbstractEstimator):
     .. math:: v_b = \frac{L_b(x_b + r U z_b) - L_b(x_b - r U z_b)}{2r\,n} U z_b, \qquad
               g = \frac{1}{B} \sum_b J_b^\top v_b
 
-    with ``n`` the squared length that a unit cell has on the frames, so that ``v`` is in the basis
-    what the gradient is. Frames are first brought into ``[r, 1 - r]``, so that both sides are
-    reached without clipping.
+    with ``n`` the pixels of a cell over all frames. For a quadratic loss the mean over all patterns
+    is exactly :math:`J^\top U U^\top \nabla L / n`. Where cells are pixels that is the gradient; a
+    coarser grid smooths it in space, and a clip's frames share their mean. Smoothing keeps what is
+    constant over a frame if the grid divides it. Frames are first brought into ``[r, 1 - r]``, so
+    that both sides are reached without clipping.
 
     Args:
         amplitude: Perturbation ``r`` in pixel units, in ``(0, 0.5)``; 0.03 is about 8 of 255.
@@ -62,6 +64,9 @@ class OutputSpaceSPSA(AbstractEstimator):
         if grid < 1:
             msg = f"`grid` must be 1 or more; found {grid}"
             raise ValueError(msg)
+        if seed < 0:
+            msg = f"`seed` must be 0 or more; found {seed}"
+            raise ValueError(msg)
         self.amplitude, self.grid, self.seed = amplitude, grid, seed
         self.history = history
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
@@ -91,7 +96,11 @@ class OutputSpaceSPSA(AbstractEstimator):
             shift = (self.amplitude * pattern).expand_as(images).view_as(frames)
             centre = frames.detach().clamp(self.amplitude, 1 - self.amplitude)
             pair = torch.cat([centre + shift, centre - shift])
-            losses = problem.losses(pair).to(torch.promote_types(theta.dtype, torch.float32))
+            losses = problem.losses(pair)
+            if losses.shape != (len(pair),):
+                msg = f"`problem.losses` must return shape ({len(pair)},); found {tuple(losses.shape)}"
+                raise ValueError(msg)
+            losses = losses.to(torch.promote_types(theta.dtype, torch.float32))
             plus, minus = losses.view(2, -1)
             slope = (plus - minus) / (2 * self.amplitude * cell * len(plus))
             vector = (slope.view(-1, 1, 1, 1, 1) * pattern).expand_as(images).view_as(frames)
@@ -100,13 +109,11 @@ class OutputSpaceSPSA(AbstractEstimator):
             return self._estimate(gradient, losses, pair, step, problem)
 
     def _pattern(self, images: Tensor, step: int) -> tuple[Tensor, float]:
-        """Return patterns ``(B, 1, 3, H, W)`` and the squared length of one cell on all frames."""
+        """Return patterns ``(B, 1, 3, H, W)`` and the pixels of one cell over all frames."""
         batch, frames, channels, height, width = images.shape
         signs = rademacher(batch * channels * self.grid**2, self.seed, step).to(images)
         coarse = signs.view(batch, channels, self.grid, self.grid)
-        fine = functional.interpolate(
-            coarse, (height, width), mode="bilinear", align_corners=False
-        )
+        fine = functional.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
         return fine.unsqueeze(1), frames * height * width / self.grid**2
 
     def _estimate(

@@ -56,7 +56,7 @@ class AbstractTask(LightningModule, ABC):
         """Return L_MLLM of each response, shape ``(B,)``, in nats, non-negative."""
 
     def response_scores(self, responses: Sequence[Response], batch: UtilityBatch) -> Tensor:
-        """Return each response's utility score, shape ``(B,)``, larger is better: minus the loss."""
+        """Return each response's utility score, shape ``(B,)``, larger is better."""
         return -self.response_losses(responses, batch)
 
     @override
@@ -111,7 +111,8 @@ class AbstractTask(LightningModule, ABC):
     def _evaluate_utility(self, anonymized: Tensor, batch: UtilityBatch, stage: str) -> None:
         prompts = self.prompts(batch)
         responses = self.mllm.query(anonymized, prompts)
-        self.evaluation_queries += len(prompts)
+        asked = self.evaluation_queries.new_tensor(len(prompts))
+        self.evaluation_queries += self._over_ranks(asked, "sum")
         self.log_dict(
             {
                 f"{stage}/utility_loss": self.response_losses(responses, batch).mean(),
@@ -122,3 +123,7 @@ class AbstractTask(LightningModule, ABC):
             batch_size=len(prompts),
             sync_dist=True,
         )
+
+    def _over_ranks(self, values: Tensor, how: str) -> Tensor:
+        reduced: Tensor = self.trainer.strategy.reduce(values.clone(), reduce_op=how)
+        return reduced

@@ -65,7 +65,7 @@ class BlackBoxAnonymization(AbstractTask):
         scalarization: AbstractScalarization | None = None,
         anonymizer_optimizer: OptimizerCallable = lambda p: SGD(p, lr=0.01),
         step_decay: float = 0.4,
-        step_offset: float = 0.0,
+        step_offset: int = 0,
         gradient_scales: tuple[float, float] = (1.0, 1.0),
         max_step_norm: float | None = None,
         reviewer_optimizer: OptimizerCallable = lambda p: Adam(p, lr=1e-3),
@@ -120,7 +120,7 @@ class BlackBoxAnonymization(AbstractTask):
             combined = self.scalarization(values, gradients)
             self._step_anonymizer(anonymizer_optimizer, combined.gradient)
         self.steps += 1
-        self.queries += self._over_ranks(torch.tensor(estimate.queries), "sum").to(self.queries)
+        self.queries += self._over_ranks(self.queries.new_tensor(estimate.queries), "sum")
         self.privacy_steps += (combined.active == 1).to(self.privacy_steps)
         self._restart_reviewer()
         self._log_step(step_logs(estimate, privacy_loss, combined, gradients))
@@ -189,12 +189,8 @@ class BlackBoxAnonymization(AbstractTask):
             self.reviewer.restart(int(self.steps) // every)
 
     def _optimizers(self) -> tuple[LightningOptimizer, LightningOptimizer]:
-        first, second = self.optimizers()  # type: ignore[misc]  # two, by configure_optimizers
+        first, second = self.optimizers()  # type: ignore[attr-defined]  # two, as configured
         return first, second
-
-    def _over_ranks(self, values: Tensor, how: str) -> Tensor:
-        reduced: Tensor = self.trainer.strategy.reduce(values.clone(), reduce_op=how)  # type: ignore[assignment]  # a tensor stays one
-        return reduced
 
     def _log_step(self, logs: dict[str, Tensor]) -> None:
         shown = ("train/utility_loss", "train/privacy_loss", "train/active", "train/dead_pairs")
