@@ -19,8 +19,14 @@ class HistoryRecorder(Callback):
 
     @override
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int  # noqa: ANN401  # Lightning's signature
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,  # Lightning's signature
     ) -> None:
+        folder = Path(trainer.log_dir or trainer.default_root_dir)  # asks all ranks: before the return
         if not trainer.is_global_zero:
             return
         row = {
@@ -29,7 +35,7 @@ class HistoryRecorder(Callback):
             if name.startswith("train/")
         }
         row |= {"queries": float(trainer.callback_metrics.get("mllm/queries", 0.0))}
-        self.path = Path(trainer.log_dir or trainer.default_root_dir) / "history.jsonl"
+        self.path = folder / "history.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(row) + "\n")

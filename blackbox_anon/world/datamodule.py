@@ -111,7 +111,7 @@ class PeopleWorldDataModule(LightningDataModule):
     ) -> DataLoader[Any]:
         return DataLoader(
             dataset,
-            batch_size,
+            batch_size=batch_size,
             sampler=None
             if stream is None
             else EpochSampler(len(dataset), self.seed, stream=stream),

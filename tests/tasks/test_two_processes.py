@@ -1,0 +1,71 @@
+"""Two processes hold the same parameters after every step, and count all queries."""
+
+import faulthandler
+import os
+import socket
+import warnings
+from pathlib import Path
+
+import torch
+from torch.multiprocessing.spawn import spawn
+
+from blackbox_anon.callbacks import CollapseGuard, HistoryRecorder
+from blackbox_anon.estimators import CriticalHistory, CriticalHistorySPSA, OutputSpaceSPSA
+from tests.tasks.parts import B, RecordingMLLM, make_data, make_task, make_trainer
+
+STEPS = 3  # 12 clips, 2 a rank and step
+
+
+def train(rank: int, folder: str, port: int) -> None:
+    os.environ |= {
+        "MASTER_ADDR": "127.0.0.1",
+        "MASTER_PORT": str(port),
+        "WORLD_SIZE": "2",
+        "NODE_RANK": "0",
+        "LOCAL_RANK": str(rank),
+        "OMP_NUM_THREADS": "1",
+    }
+    torch.set_num_threads(1)
+    faulthandler.dump_traceback_later(60, exit=True)  # a rank that waits for the other says where
+    warnings.simplefilter("ignore")  # they are errors in the one-process tests
+    found = {}
+    for name, estimator in (
+        ("critical", CriticalHistorySPSA(0.05, capacity=2)),
+        ("output-space", OutputSpaceSPSA(history=CriticalHistory(0, capacity=2))),
+    ):
+        mllm = RecordingMLLM()
+        task = make_task(mllm, estimator=estimator)
+        trainer = make_trainer(
+            Path(folder) / name,
+            devices=2,
+            strategy="ddp_find_unused_parameters_true",
+            callbacks=[CollapseGuard(every=2), HistoryRecorder()],
+            limit_val_batches=1.0,
+        )
+        trainer.fit(task, make_data(train_clips=4 * STEPS, val_clips=4))
+        seen = torch.stack([frames for frames, _ in mllm.asked[:STEPS]])
+        state = {k: v.clone() for k, v in task.state_dict().items()}
+        found[name] = {"state": state, "asked": seen, "made": mllm.queries}
+    torch.save(found, Path(folder) / f"{rank}.pt")
+
+
+def test_ranks_agree_after_every_step(tmp_path: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    spawn(train, (str(tmp_path), port), nprocs=2)  # type: ignore[no-untyped-call]  # torch ships no types for it
+    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
+    for name in ("critical", "output-space"):
+        ours, theirs = first[name], second[name]
+        assert not torch.equal(ours["asked"], theirs["asked"]), "both ranks read the same clips"
+        local = ("running_mean", "running_var")  # of the reviewer: each rank's own batches
+        for key, tensor in ours["state"].items():
+            if not key.endswith(local):
+                assert torch.equal(tensor, theirs["state"][key]), f"{name}: {key}"
+        assert ours["state"]["steps"] == STEPS
+        counted = ours["state"]["queries"] + ours["state"]["evaluation_queries"]
+        assert counted == ours["made"] + theirs["made"]
+        assert ours["state"]["queries"] == 2 * STEPS * 2 * B
+        assert (tmp_path / name / "last_good.ckpt").is_file()
+        rows = (tmp_path / name / "history.jsonl").read_text().splitlines()
+        assert len(rows) == STEPS, "one line per step, from one rank"
