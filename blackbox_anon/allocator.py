@@ -1,8 +1,8 @@
 """Keep freed memory in the process.
 
-glibc hands large blocks back to the system after every operation and the page faults of taking them
-again dominate small networks on a CPU: a training step of the embedded world takes about three times
-as long without this.
+glibc hands large blocks back to the system after every operation, and the page faults of taking
+them again dominate small networks on a CPU: a training step of the embedded world takes about
+three times as long without this.
 """
 
 import ctypes

@@ -17,8 +17,8 @@ def configs_folder() -> Path:
 def find_config(name: str) -> str:
     """Return the path of a config.
 
-    A file that exists is taken as it is; a bare name that is no file in the working folder is looked
-    up among the installed configs.
+    A file that exists is taken as it is; a bare name that is no file in the working folder is
+    looked up among the installed configs.
 
     Raises:
         BlackboxAnonError: If there is no such file; the message lists what is installed.

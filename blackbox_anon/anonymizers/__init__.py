@@ -4,7 +4,7 @@
 
 Example:
     >>> import torch
-    >>> anonymizer = UNetAnonymizer("timm-mobilenetv3_small_minimal_100", depth=3, width=16)
+    >>> anonymizer = UNetAnonymizer("tu-tf_mobilenetv3_small_minimal_100", depth=3, width=16)
     >>> anonymizer(torch.rand(2, 8, 3, 64, 64)).shape
     torch.Size([2, 8, 3, 64, 64])
 """

@@ -15,6 +15,7 @@ def channel_max_pool(features: Tensor, channels: int) -> Tensor:
         ``(B, min(C, channels), H, W)``.
 
     Example:
+        >>> import torch
         >>> channel_max_pool(torch.arange(4.0).view(1, 4, 1, 1), 2).flatten()
         tensor([1., 3.])
 
@@ -24,10 +25,13 @@ def channel_max_pool(features: Tensor, channels: int) -> Tensor:
     count = features.shape[1]
     if count <= channels:
         return features
+    reduced: Tensor
     if count % channels == 0:
-        return features.unflatten(1, (channels, count // channels)).amax(2)
+        reduced = features.unflatten(1, (channels, count // channels)).amax(2)
+        return reduced
     pooled = functional.adaptive_max_pool1d(features.flatten(2).transpose(1, 2), channels)
-    return pooled.transpose(1, 2).unflatten(2, features.shape[2:])
+    reduced = pooled.transpose(1, 2).unflatten(2, features.shape[2:])
+    return reduced
 
 
 class DepthwiseSeparable(nn.Sequential):

@@ -43,7 +43,9 @@ class Downsample(AbstractAnonymizer):
         images = as_images(frames)
         size = [max(1, s // self.factor) for s in images.shape[-2:]]
         small = functional.interpolate(images, size, mode="bilinear", align_corners=False)
-        back = functional.interpolate(small, images.shape[-2:], mode="bilinear", align_corners=False)
+        back = functional.interpolate(
+            small, images.shape[-2:], mode="bilinear", align_corners=False
+        )
         return back.view_as(frames)
 
 
@@ -85,7 +87,9 @@ class Blur(AbstractRegionAnonymizer):
     def change(self, images: Tensor) -> Tensor:
         scale = images.shape[-2] / _REFERENCE_SIZE
         kernel = max(3, 2 * int(self.kernel * scale / 2) + 1)
-        return v2.functional.gaussian_blur(images, [kernel, kernel], [self.sigma * scale] * 2)
+        sigma = self.sigma * scale
+        blurred: Tensor = v2.functional.gaussian_blur(images, [kernel, kernel], [sigma, sigma])
+        return blurred
 
 
 class BlackOut(AbstractRegionAnonymizer):

@@ -74,7 +74,7 @@ class UNetAnonymizer(AbstractAnonymizer):
         return self.decoder
 
     def features(self, frames: Tensor) -> list[Tensor]:
-        """Compute the reduced encoder features, finest first; they do not depend on trained weights.
+        """Compute the reduced encoder features, finest first; trained weights do not enter.
 
         Args:
             frames: As for :meth:`forward`; padded at the right and bottom to a multiple of the

@@ -26,7 +26,9 @@ class HistoryRecorder(Callback):
         batch: Any,
         batch_idx: int,  # Lightning's signature
     ) -> None:
-        folder = Path(trainer.log_dir or trainer.default_root_dir)  # asks all ranks: before the return
+        folder = Path(
+            trainer.log_dir or trainer.default_root_dir
+        )  # asks all ranks: before the return
         if not trainer.is_global_zero:
             return
         row = {

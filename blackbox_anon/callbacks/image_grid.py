@@ -24,7 +24,12 @@ class BeforeAfterImages(Callback):
 
     @override
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int  # noqa: ANN401  # Lightning's signature
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,  # Lightning's signature
     ) -> None:
         seen: dict[str, Tensor] = getattr(pl_module, "seen", {})
         logger = trainer.logger

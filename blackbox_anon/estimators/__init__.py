@@ -28,7 +28,6 @@ from blackbox_anon.estimators.output_space_spsa import OutputSpaceSPSA
 from blackbox_anon.estimators.spsa import SPSA
 
 __all__ = [
-    "OutputSpaceSPSA",
     "SPSA",
     "AbstractEstimator",
     "BlackBoxProblem",
@@ -36,5 +35,6 @@ __all__ = [
     "CriticalHistorySPSA",
     "Enhanced",
     "Estimate",
+    "OutputSpaceSPSA",
     "power_decay",
 ]

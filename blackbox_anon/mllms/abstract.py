@@ -66,8 +66,8 @@ class AbstractMLLM(ABC):
         """Ask one prompt about each clip.
 
         Args:
-            frames: Clips ``(B, T, 3, H, W)`` or images ``(B, 3, H, W)``; float in ``[0, 1]`` (rounded
-                to 8 bits here) or uint8.
+            frames: Clips ``(B, T, 3, H, W)`` or images ``(B, 3, H, W)``; float in ``[0, 1]``
+                (rounded to 8 bits here) or uint8.
             prompts: ``B`` questions.
 
         Returns:
@@ -88,7 +88,8 @@ class AbstractMLLM(ABC):
         self._queries += len(prompts)
         responses = self._respond(clips, prompts)
         if len(responses) != len(prompts):
-            msg = f"{type(self).__name__} returned {len(responses)} responses to {len(prompts)} prompts"
+            name = type(self).__name__
+            msg = f"{name} returned {len(responses)} responses to {len(prompts)} prompts"
             raise MLLMError(msg)
         return responses
 

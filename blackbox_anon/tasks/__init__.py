@@ -1,7 +1,7 @@
 """Tasks: what is trained, on which question, and how a step goes.
 
-A new utility task is a subclass of :class:`BlackBoxAnonymization` with two methods: what to ask, and
-how good an answer is.
+A new utility task is a subclass of :class:`BlackBoxAnonymization` with two methods: what to ask,
+and how good an answer is.
 """
 
 from blackbox_anon.tasks.abstract import AbstractTask

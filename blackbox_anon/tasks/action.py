@@ -61,7 +61,7 @@ class ActionRecognition(BlackBoxAnonymization):
         scalarization: AbstractScalarization | None = None,
         anonymizer_optimizer: OptimizerCallable = lambda p: SGD(p, lr=0.01),
         step_decay: float = 0.4,
-        step_offset: float = 0.0,
+        step_offset: int = 0,
         gradient_scales: tuple[float, float] = (1.0, 1.0),
         max_step_norm: float | None = None,
         reviewer_optimizer: OptimizerCallable = lambda p: Adam(p, lr=1e-3),

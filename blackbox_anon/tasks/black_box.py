@@ -40,8 +40,8 @@ class BlackBoxAnonymization(AbstractTask):
         step_decay: Exponent of ``a_k = a / (k + step_offset)^step_decay``.
         step_offset: Offset of the same.
         gradient_scales: Factors of the utility and the privacy gradient; (1, 1) is the paper.
-        max_step_norm: Bound on the L2 norm of a step in parameter space, shrinking as ``a_k`` does
-            (``max_step_norm * a_k / a``); ``None``, the paper, is no bound.
+        max_step_norm: Bound on the L2 norm of one step in parameter space; ``None``, the paper, is
+            no bound.
         reviewer_optimizer: For the reviewer.
         reviewer_steps: Reviewer steps per anonymizer step.
         reviewer_restart_every: Steps between restarts of a reviewer (VITA); 0 for never.
@@ -179,7 +179,7 @@ class BlackBoxAnonymization(AbstractTask):
         flat.assign_gradient(self.trained, gradient)
         optimizer.step()
         if self.max_step_norm is not None:
-            flat.bound_step(self.trained, before, self.max_step_norm * decay)
+            flat.bound_step(self.trained, before, self.max_step_norm)
         self.log("train/step_norm", (flat.flatten(self.trained) - before).norm())
         self.log("train/step_size", optimizer.param_groups[0]["lr"])
 

@@ -59,4 +59,5 @@ def bound_step(parameters: Sequence[nn.Parameter], before: Tensor, limit: float)
 
 
 def _split(parameters: Sequence[Tensor], vector: Tensor) -> tuple[Tensor, ...]:
-    return vector.split([p.numel() for p in parameters])
+    parts: tuple[Tensor, ...] = vector.split([p.numel() for p in parameters])
+    return parts

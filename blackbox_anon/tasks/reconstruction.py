@@ -2,9 +2,10 @@
 
 from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import OptimizerCallable
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn import functional
-from torch.optim import Adam, Optimizer
+from torch.optim import Adam
 from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 from typing_extensions import override
 
@@ -15,8 +16,8 @@ from blackbox_anon.types import PairBatch, UtilityBatch
 class ReconstructionTask(LightningModule):
     """Trains all of an anonymizer, encoder included, to reproduce its input (L1, in pixels).
 
-    It reads the same data as the black-box tasks and uses the frames of both batches. Its checkpoint
-    is given to :class:`~blackbox_anon.anonymizers.UNetAnonymizer` as ``weights``.
+    It reads the same data as the black-box tasks and uses the frames of both batches. Its
+    checkpoint is given to :class:`~blackbox_anon.anonymizers.UNetAnonymizer` as ``weights``.
 
     Args:
         anonymizer: What is initialized.
@@ -27,7 +28,10 @@ class ReconstructionTask(LightningModule):
     """
 
     def __init__(
-        self, anonymizer: UNetAnonymizer, *, optimizer: OptimizerCallable = lambda p: Adam(p, lr=1e-3)
+        self,
+        anonymizer: UNetAnonymizer,
+        *,
+        optimizer: OptimizerCallable = lambda p: Adam(p, lr=1e-3),
     ) -> None:
         super().__init__()
         self.anonymizer = anonymizer.freeze_encoder(frozen=False)
@@ -39,11 +43,11 @@ class ReconstructionTask(LightningModule):
         return reconstructed
 
     @override
-    def configure_optimizers(self) -> tuple[list[Optimizer], list[dict[str, object]]]:
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = self.optimizer(self.anonymizer.parameters())
         steps = int(self.trainer.estimated_stepping_batches)
         schedule: LRScheduler = OneCycleLR(optimizer, optimizer.param_groups[0]["lr"], steps)
-        return [optimizer], [{"scheduler": schedule, "interval": "step"}]
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     @override
     def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:
@@ -53,9 +57,7 @@ class ReconstructionTask(LightningModule):
         return loss
 
     @override
-    def validation_step(
-        self, batch: UtilityBatch, batch_idx: int, dataloader_idx: int = 0
-    ) -> None:
+    def validation_step(self, batch: UtilityBatch, batch_idx: int, dataloader_idx: int = 0) -> None:
         self._log_loss(batch, "val")
 
     @override
