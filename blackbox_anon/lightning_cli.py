@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningCLI
-from lightning.fabric.utilities.exceptions import MisconfigurationException
 
 # Short class names in configs work for classes that were imported.
 from blackbox_anon import (
@@ -50,12 +50,26 @@ def run(args: Sequence[str]) -> LightningCLI:
         )
     except MisconfigurationException as error:
         raise BlackboxAnonError(str(error)) from error
+    except ValueError as error:
+        reason = _reason(error)
+        if reason is None:
+            raise
+        raise BlackboxAnonError(reason) from error
     except RuntimeError as error:
         if "loading state_dict" not in str(error):
             raise
         lines = "; ".join(line.strip() for line in str(error).splitlines()[:3])
         msg = f"`--ckpt_path` must fit the configured model; it does not: {lines}"
         raise WeightsNotFoundError(msg) from error
+
+
+def _reason(error: ValueError) -> str | None:
+    """Find what a constructor of ours refused; the parser buries it under the whole config."""
+    innermost: BaseException = error
+    while innermost.__cause__ is not None:
+        innermost = innermost.__cause__
+    ours = isinstance(innermost, BlackboxAnonError) or str(innermost).startswith("`")
+    return str(innermost) if ours and innermost is not error else None
 
 
 def _check_checkpoint(args: Sequence[str]) -> None:
@@ -66,7 +80,8 @@ def _check_checkpoint(args: Sequence[str]) -> None:
         raise WeightsNotFoundError(
             f"`--ckpt_path` must be a checkpoint file; found none at {path!r}"
         )
-    if read_checkpoint(Path(path), "meta") is None:
+    found = read_checkpoint(Path(path), "meta")
+    if found is None or "pytorch-lightning_version" not in found:
         msg = f"`--ckpt_path` must be a checkpoint written by a run; {path!r} is something else"
         raise WeightsNotFoundError(msg)
 

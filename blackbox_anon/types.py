@@ -16,7 +16,7 @@ letter meaning
 Frames are float in ``[0, 1]``, RGB, unless a signature says ``uint8``.
 """
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from torch import Tensor
 
@@ -30,6 +30,8 @@ class UtilityBatch(TypedDict):
     """Class index, ``(B,)``, int64."""
     name: list[str]
     """A stable name per sample (a path, or ``split/index``)."""
+    place: NotRequired[Tensor]
+    """Index of the place, ``(B,)``, int64; PeopleWorld's clips only."""
 
 
 class PrivacyBatch(TypedDict):

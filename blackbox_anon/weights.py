@@ -55,7 +55,7 @@ def load_weights(module: nn.Module, weights: str, *, kind: str) -> None:
 
 
 def read_checkpoint(path: Path, device: str = "cpu") -> dict[str, Any] | None:
-    """Read a checkpoint that a run wrote; ``None`` for any other file. Nothing in it is executed."""
+    """Read a checkpoint that a run wrote, executing nothing; ``None`` for any other file."""
     try:
         loaded = torch.load(path, map_location=device, weights_only=True)
     except Exception:  # noqa: BLE001  # whatever a pickle reader raises for foreign bytes
@@ -89,5 +89,5 @@ def _from_checkpoint(path: Path, kind: str) -> dict[str, Tensor]:
     state = loaded["state_dict"].items()
     found = {k.removeprefix(prefix): v for k, v in state if k.startswith(prefix)}
     if not found:
-        raise WeightsNotFoundError(f"`weights` must hold a {kind}; {path} holds no {kind}")
+        raise WeightsNotFoundError(f"`weights` must hold the part {kind!r}; {path} does not")
     return found

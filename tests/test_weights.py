@@ -87,7 +87,7 @@ def test_a_checkpoint_without_state_is_one_clear_message(tmp_path: Path, content
 
 def test_a_checkpoint_without_the_kind_says_which(tmp_path: Path) -> None:
     torch.save({"state_dict": {"other.x": torch.zeros(1)}}, tmp_path / "other.ckpt")
-    with pytest.raises(WeightsNotFoundError, match=r"holds no reviewer"):
+    with pytest.raises(WeightsNotFoundError, match=r"must hold the part 'reviewer'"):
         load_weights(make(), str(tmp_path / "other.ckpt"), kind="reviewer")
 
 

@@ -98,7 +98,8 @@ class OutputSpaceSPSA(AbstractEstimator):
             pair = torch.cat([centre + shift, centre - shift])
             losses = problem.losses(pair)
             if losses.shape != (len(pair),):
-                msg = f"`problem.losses` must return shape ({len(pair)},); found {tuple(losses.shape)}"
+                shape = tuple(losses.shape)
+                msg = f"`problem.losses` must return shape ({len(pair)},); found {shape}"
                 raise ValueError(msg)
             losses = losses.to(torch.promote_types(theta.dtype, torch.float32))
             plus, minus = losses.view(2, -1)

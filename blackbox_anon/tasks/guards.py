@@ -1,7 +1,7 @@
 """Settings under which a hand-made gradient would be wrong."""
 
-from lightning.pytorch import Trainer
 from lightning.fabric.utilities.exceptions import MisconfigurationException
+from lightning.pytorch import Trainer
 
 
 def refuse_unsupported(trainer: Trainer) -> None:

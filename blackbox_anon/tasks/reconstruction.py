@@ -75,4 +75,5 @@ class ReconstructionTask(LightningModule):
 
     def _log_loss(self, batch: UtilityBatch, stage: str) -> None:
         loss = self._loss(batch["frames"])
-        self.log(f"{stage}/reconstruction", loss, prog_bar=True, sync_dist=True)
+        size = len(batch["frames"])
+        self.log(f"{stage}/reconstruction", loss, prog_bar=True, sync_dist=True, batch_size=size)

@@ -79,6 +79,7 @@ class PeopleWorld(Dataset[dict[str, object]]):
         return {
             "frames": self.frames(index).float().div(255),
             "label": torch.tensor(scene.action),
+            "place": torch.tensor(scene.place),
             "attributes": torch.tensor(scene.attributes, dtype=torch.float32),
             "name": f"{self.split}/{index:06d}",
         }

@@ -41,7 +41,7 @@ def make_data(**kwargs: Any) -> PeopleWorldDataModule:  # noqa: ANN401  # the da
 def make_parts(mllm: AbstractMLLM | None = None, seed: int = 0) -> dict[str, Any]:
     torch.manual_seed(seed)
     return {
-        "anonymizer": UNetAnonymizer("timm-mobilenetv3_small_minimal_100", depth=2, width=4),
+        "anonymizer": UNetAnonymizer("tu-tf_mobilenetv3_small_minimal_100", depth=2, width=4),
         "reviewer": AttributeReviewer("test_resnet", len(PeopleWorld.attributes)),
         "mllm": mllm or RecordingMLLM(),
     }

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from lightning.fabric.utilities.exceptions import MisconfigurationException
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor, nn
 
 from blackbox_anon.estimators import SPSA, CriticalHistorySPSA, OutputSpaceSPSA
@@ -15,6 +15,7 @@ from blackbox_anon.scalarizations import Scalarized
 from blackbox_anon.tasks import ActionRecognition
 from blackbox_anon.tasks.guards import refuse_unsupported
 from blackbox_anon.tasks.parameters import call_with, flatten
+from blackbox_anon.types import PairBatch
 from tests.mllms_fakes import ConstantMLLM
 from tests.tasks.parts import B, RecordingMLLM, make_data, make_parts, make_task, make_trainer
 
@@ -28,30 +29,35 @@ class Steps(Callback):
         self.combined: list[tuple[Tensor, Tensor, Scalarized]] = []
         self.privacy_gradients: list[Tensor] = []
         self.logs: list[dict[str, float]] = []
+        self.task = task
         task.scalarization.register_forward_hook(self._combine)
 
     def on_train_batch_start(
-        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+        self, trainer: Trainer, pl_module: LightningModule, batch: PairBatch, batch_idx: int
     ) -> None:
-        del trainer, batch_idx
-        self.task = pl_module
+        del trainer, pl_module, batch_idx
         self.frames = batch["privacy"]["frames"]
-        self.before.append(flatten(pl_module.trained))  # type: ignore[arg-type]  # a list of parameters
+        self.before.append(flatten(self.task.trained))
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: object,
+        batch: PairBatch,
+        batch_idx: int,
     ) -> None:
-        del outputs, batch, batch_idx
-        self.after.append(flatten(pl_module.trained))  # type: ignore[arg-type]  # a list of parameters
+        del pl_module, outputs, batch, batch_idx
+        self.after.append(flatten(self.task.trained))
         self.logs.append({k: float(v) for k, v in trainer.callback_metrics.items()})
 
     def _combine(self, _: nn.Module, args: tuple[Tensor, Tensor], out: Scalarized) -> None:
         self.combined.append((args[0].clone(), args[1].clone(), out))
-        anonymizer, reviewer = copy.deepcopy((self.task.anonymizer, self.task.reviewer))
-        for parameter in anonymizer.decoder.parameters():
-            parameter.grad = None
-        reviewer.privacy_loss(anonymizer(self.frames)).backward()
-        self.privacy_gradients.append(flatten([p.grad for p in anonymizer.decoder.parameters()]))
+        task = self.task
+        anonymizer, reviewer = copy.deepcopy((task.anonymizer, task.reviewer))
+        trained = list(anonymizer.trained.parameters())
+        loss = reviewer.privacy_loss(anonymizer(self.frames))
+        self.privacy_gradients.append(flatten(torch.autograd.grad(loss, trained)))
 
 
 def fit(task: ActionRecognition, folder: Path, **kwargs: Any) -> Steps:  # noqa: ANN401  # the trainer's own
@@ -177,7 +183,8 @@ def test_reviewer_learns_unless_told_not_to(tmp_path: Path) -> None:
 
 
 def test_reviewer_restarts_on_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    task, generations = make_task(reviewer_restart_every=1), []
+    task = make_task(reviewer_restart_every=1)
+    generations: list[int] = []
     monkeypatch.setattr(task.reviewer, "restart", generations.append)
     fit(task, tmp_path)
     assert generations == [1, 2, 3]
@@ -256,17 +263,17 @@ def test_classes_come_from_somewhere(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("argument", "value"),
+    "wrong",
     [
-        ("max_step_norm", 0.0),
-        ("reviewer_steps", -1),
-        ("reviewer_restart_every", -1),
-        ("logit_scale", 0.0),
+        {"max_step_norm": 0.0},
+        {"reviewer_steps": -1},
+        {"reviewer_restart_every": -1},
+        {"logit_scale": 0.0},
     ],
 )
-def test_refuses(argument: str, value: float) -> None:
-    with pytest.raises(ValueError, match=f"`{argument}`.* must.*; found"):
-        make_task(**{argument: value})
+def test_refuses(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=f"`{min(wrong)}`.* must.*; found"):
+        make_task(**wrong)
 
 
 def test_a_call_with_other_parameters_uses_no_live_one() -> None:

@@ -53,7 +53,7 @@ def test_ranks_agree_after_every_step(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
-    spawn(train, (str(tmp_path), port), nprocs=2)  # type: ignore[no-untyped-call]  # torch ships no types for it
+    spawn(train, (str(tmp_path), port), nprocs=2)
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
     for name in ("critical", "output-space"):
         ours, theirs = first[name], second[name]

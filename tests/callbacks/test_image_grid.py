@@ -1,0 +1,45 @@
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch.loggers import TensorBoardLogger
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from blackbox_anon.callbacks import BeforeAfterImages, before_after_grid
+from tests.tasks.parts import B, make_data, make_task, make_trainer
+
+
+def test_images_reach_tensorboard_at_their_query_count(tmp_path: Path) -> None:
+    logger = TensorBoardLogger(tmp_path)
+    callback = BeforeAfterImages(every=2, count=1)
+    make_trainer(tmp_path, logger=logger, callbacks=[callback]).fit(make_task(), make_data())
+    events = EventAccumulator(logger.log_dir)
+    events.Reload()
+    images = events.Images("before_after")
+    assert [image.step for image in images] == [2 * B, 6 * B]
+    assert (images[0].height, images[0].width) == (2 * 32, 2 * 32)
+
+
+def test_without_tensorboard_nothing_happens(tmp_path: Path) -> None:
+    make_trainer(tmp_path, callbacks=[BeforeAfterImages()]).fit(make_task(), make_data())
+    assert not list(tmp_path.rglob("*tfevents*"))
+
+
+@pytest.mark.parametrize(("frames", "shown"), [(1, [0]), (2, [0, 5]), (9, [0, 1, 2, 3, 4, 5])])
+def test_grid_has_raw_above_anonymized(frames: int, shown: list[int]) -> None:
+    raw, anonymized = torch.rand(2, 6, 3, 4, 5), torch.rand(2, 6, 3, 4, 5)
+    grid = before_after_grid(raw, anonymized, frames)
+    rows = [
+        torch.cat([source[sample, t] for t in shown], dim=-1)
+        for sample in range(2)
+        for source in (raw, anonymized)
+    ]
+    expected = (torch.cat(rows, dim=-2) * 255).round().to(torch.uint8)
+    assert torch.equal(grid, expected)
+
+
+def test_grid_of_images_is_one_frame_wide() -> None:
+    raw, anonymized = torch.zeros(3, 3, 4, 5), torch.ones(3, 3, 4, 5)
+    grid = before_after_grid(raw, anonymized)
+    assert grid.shape == (3, 2 * 3 * 4, 5)
+    assert grid[0, :, 0].tolist() == ([0] * 4 + [255] * 4) * 3
