@@ -23,7 +23,7 @@ class AttackBudget:
     """
 
     backbone: str = "test_resnet"
-    steps: int = 300
+    steps: int = 200
     batch_size: int = 48
     lr: float = 4e-3
     seed: int = 0
