@@ -55,9 +55,15 @@ def load_weights(module: nn.Module, weights: str, *, kind: str) -> None:
 
 
 def read_checkpoint(path: Path, device: str = "cpu") -> dict[str, Any] | None:
-    """Read a checkpoint that a run wrote, executing nothing; ``None`` for any other file."""
+    """Read a checkpoint that a run wrote, executing nothing; ``None`` for any other file.
+
+    Raises:
+        OSError: If the file cannot be read at all.
+    """
     try:
         loaded = torch.load(path, map_location=device, weights_only=True)
+    except (OSError, MemoryError):  # says nothing about what the file is
+        raise
     except Exception:  # noqa: BLE001  # whatever a pickle reader raises for foreign bytes
         return None
     return loaded if isinstance(loaded, dict) and "state_dict" in loaded else None

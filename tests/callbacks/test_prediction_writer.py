@@ -21,7 +21,7 @@ NAMES = [
     "wave/clip.avi.mp4",
     "波/über uns.mp4",
     "../../etc/passwd",
-    "/root/x",
+    "/absolute/x",
     "long" * 100,
     "test/3",
     "..",
