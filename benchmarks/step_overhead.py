@@ -23,6 +23,7 @@ from lightning.pytorch.cli import LightningCLI
 from typing_extensions import override
 
 import blackbox_anon.lightning_cli  # noqa: F401  # its imports make short class names known
+from blackbox_anon.allocator import keep_memory
 from blackbox_anon.configs_path import find_config
 from blackbox_anon.estimators import BlackBoxProblem, CriticalHistorySPSA
 from blackbox_anon.tasks import ActionRecognition
@@ -181,6 +182,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=60, help="steps that are")
     parser.add_argument("--json", type=Path, default=None, help="also write the figures here")
     args = parser.parse_args()
+    keep_memory()  # as the command line does
     with tempfile.TemporaryDirectory() as folder:
         found = measure(args.warmup, args.steps, folder)
     _print(found)

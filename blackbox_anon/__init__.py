@@ -6,4 +6,8 @@ Import from the sub-packages: :mod:`~blackbox_anon.anonymizers`, :mod:`~blackbox
 :mod:`~blackbox_anon.datamodules`, :mod:`~blackbox_anon.metrics`.
 """
 
+from blackbox_anon.processor import avoid_tile_kernels
+
+avoid_tile_kernels()  # oneDNN reads its limit once, at the first matrix product
+
 __version__ = "0.1.0"

@@ -4,9 +4,9 @@ import torch
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
 from torch import Tensor
 from transformers import (
-    CLIPVisionConfig,
     LlamaConfig,
     PreTrainedTokenizerFast,
+    SwinConfig,
     VideoLlavaConfig,
     VideoLlavaForConditionalGeneration,
     VideoLlavaImageProcessor,
@@ -17,7 +17,8 @@ from transformers import (
 from blackbox_anon.world.questions import vocabulary
 
 SPECIAL = ("<pad>", "<s>", "</s>", "<unk>", "<image>", "<video>")
-IMAGE_SIZE, PATCH = 64, 16
+IMAGE_SIZE, CELL = 64, 16
+"""Side of a frame, and of the square of pixels that one video token stands for."""
 IMAGE_MEAN, IMAGE_STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
 
@@ -56,23 +57,25 @@ def build_processor() -> VideoLlavaProcessor:
         image_processor=VideoLlavaImageProcessor(**common),
         video_processor=VideoLlavaVideoProcessor(**common),
         tokenizer=build_tokenizer(),
-        patch_size=PATCH,
-        vision_feature_select_strategy="default",
-        num_additional_image_tokens=1,
+        patch_size=CELL,
+        vision_feature_select_strategy="full",
+        num_additional_image_tokens=0,
     )
 
 
 def build_model() -> VideoLlavaForConditionalGeneration:
     """About three million parameters, randomly initialised."""
     tokenizer = build_tokenizer()
-    vision = CLIPVisionConfig(
-        hidden_size=128,
-        intermediate_size=384,
-        num_hidden_layers=4,
-        num_attention_heads=4,
+    vision = SwinConfig(
         image_size=IMAGE_SIZE,
-        patch_size=PATCH,
-        projection_dim=128,
+        patch_size=4,  # 16 lost faces and skin: an eye is one pixel
+        embed_dim=48,
+        depths=[1, 2, 2],
+        num_heads=[2, 4, 8],
+        window_size=4,
+        mlp_ratio=2.0,
+        drop_path_rate=0.0,
+        use_absolute_embeddings=True,
     )
     text = LlamaConfig(
         vocab_size=len(tokenizer),
@@ -91,8 +94,9 @@ def build_model() -> VideoLlavaForConditionalGeneration:
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
         video_token_index=tokenizer.convert_tokens_to_ids("<video>"),
         vision_feature_layer=-1,
-        image_seq_length=(IMAGE_SIZE // PATCH) ** 2,
-        video_seq_length=8 * ((IMAGE_SIZE // PATCH) ** 2 + 1),
+        vision_feature_select_strategy="full",  # no class token to drop
+        image_seq_length=(IMAGE_SIZE // CELL) ** 2,
+        video_seq_length=8 * (IMAGE_SIZE // CELL) ** 2,
     )
     return VideoLlavaForConditionalGeneration(config)
 
