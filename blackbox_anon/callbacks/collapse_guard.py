@@ -55,7 +55,8 @@ class CollapseGuard(Callback):
         batch: Any,
         batch_idx: int,  # Lightning's signature
     ) -> None:
-        found = [trainer.callback_metrics.get(name) for name in _WATCHED]
+        scalars: dict[str, torch.Tensor] = getattr(pl_module, "scalars", {})
+        found = [scalars.get(name) for name in _WATCHED]
         if any(value is None for value in found):
             return
         # Every rank must come to the same decision: saving a checkpoint waits for all of them.

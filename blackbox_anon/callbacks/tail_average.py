@@ -1,0 +1,83 @@
+"""End a run at the mean of its last iterates."""
+
+import math
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
+from typing_extensions import override
+
+from blackbox_anon.errors import BlackboxAnonError
+from blackbox_anon.tasks import BlackBoxAnonymization
+from blackbox_anon.tasks import parameters as flat
+
+
+class TailAverage(Callback):
+    """Replace the trained parameters, after the last step, by their mean over the run's tail.
+
+    Zeroth-order steps scatter around where they are heading, and the last one is no better than
+    the fifty before it; their mean is (Polyak-Ruppert averaging, usual with SPSA: Spall,
+    "Introduction to Stochastic Search and Optimization", 2003, Sec. 4.5.3). The paper does not
+    average. The validation and the checkpoint at the end of the run see the mean; a run that is
+    stopped early keeps its last iterate.
+
+    Args:
+        start: Share of the run after which iterates count, in ``[0, 1)``.
+
+    Raises:
+        ValueError: If ``start`` is out of its range.
+    """
+
+    def __init__(self, start: float = 0.7) -> None:
+        if not 0 <= start < 1:
+            msg = f"`start` must be in [0, 1); found {start}"
+            raise ValueError(msg)
+        self.start = start
+        self.mean: Tensor | None = None
+        self.count = 0
+
+    @override
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,  # Lightning's signature
+    ) -> None:
+        if not isinstance(pl_module, BlackBoxAnonymization):
+            msg = (
+                f"TailAverage needs a BlackBoxAnonymization task; found {type(pl_module).__name__}"
+            )
+            raise BlackboxAnonError(msg)
+        total, step = _total_steps(trainer), int(pl_module.steps)
+        if step <= self.start * total:
+            return
+        theta = flat.flatten(pl_module.trained)
+        self.count += 1
+        mean = theta if self.mean is None else self.mean.to(theta)
+        self.mean = mean + (theta - mean) / self.count
+        if step == total:
+            flat.assign(pl_module.trained, self.mean)
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return {"mean": self.mean, "count": self.count}
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.mean, self.count = state_dict["mean"], state_dict["count"]
+
+
+def _total_steps(trainer: Trainer) -> int:
+    """Steps of the whole run; every batch is one step of a task, whatever its optimizers do."""
+    epochs = trainer.max_epochs if trainer.max_epochs is not None else -1
+    batches = trainer.num_training_batches
+    if epochs < 1 or math.isinf(batches) or trainer.max_steps != -1:
+        msg = (
+            "TailAverage must know where a run ends: it needs `max_epochs`, no `max_steps` and a "
+            f"data set with a length; found max_epochs={trainer.max_epochs}, "
+            f"max_steps={trainer.max_steps}, {batches} batches an epoch"
+        )
+        raise BlackboxAnonError(msg)
+    return int(epochs * batches)
