@@ -189,7 +189,7 @@ class PairedDataModule(LightningDataModule):
         """The test clips, or the videos and then the images of ``predict_folder``."""
         return [self.modules[role].loader(dataset) for role, dataset in self._predicted]
 
-    def attacker_train_dataloader(self) -> DataLoader[Any]:
+    def attacker_dataloader(self) -> DataLoader[Any]:
         """What a privacy classifier is retrained on: the test attributes, of training images.
 
         That is the training part of ``privacy``, or of ``test_privacy`` if its attributes are

@@ -104,14 +104,9 @@ class AbstractTask(LightningModule, ABC):
         anonymized = self(batch["frames"])
         if dataloader_idx == UTILITY_LOADER:
             self._evaluate_utility(anonymized, batch, stage)  # type: ignore[arg-type]  # loader 0
-        elif stage != "test" or not self._attributes_are_novel():
+        else:
             metric.update(self.reviewer(anonymized), batch["attributes"])  # type: ignore[typeddict-item]  # loader 1
             self.log(f"{stage}/reviewer_cmap_ap", metric, add_dataloader_idx=False)
-
-    def _attributes_are_novel(self) -> bool:
-        """Whether the test attributes are others than the reviewer's, which it cannot know."""
-        data = getattr(self.trainer, "datamodule", None)
-        return bool(getattr(data, "novel_attributes", False))
 
     def _evaluate_utility(self, anonymized: Tensor, batch: UtilityBatch, stage: str) -> None:
         prompts = self.prompts(batch)

@@ -88,15 +88,12 @@ class ActionRecognition(BlackBoxAnonymization):
             raise ValueError(msg)
         self.prompt, self.logit_scale = prompt, logit_scale
         self.classes = list(classes or ())
-        self._classes_given = bool(classes)
         self.scorer = scorer or RetrievalScorer(CharacterNGramEncoder())
 
     @override
     def setup(self, stage: str) -> None:
         super().setup(stage)
-        if stage == "predict":
-            return  # nothing is asked, and a folder of one's own may be all the data there is
-        if not self._classes_given:  # each time: a protocol may test on other classes
+        if not self.classes:
             data = getattr(self.trainer, "datamodule", None)
             names = getattr(data, "classes", ())
             self.classes = list(getattr(data, "class_texts", names))
