@@ -13,6 +13,7 @@ from blackbox_anon import (
     callbacks,  # noqa: F401
     datamodules,  # noqa: F401
     estimators,  # noqa: F401
+    judges,  # noqa: F401
     mllms,  # noqa: F401
     reviewers,  # noqa: F401
     scalarizations,  # noqa: F401

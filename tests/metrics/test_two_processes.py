@@ -1,6 +1,6 @@
 """Two processes with uneven shares and repeated samples report what one process would.
 
-One spawn serves all cases: 1,000 of each metric.
+One spawn serves all cases of each metric: 200, and 1,000 with ``--runslow``.
 """
 
 import warnings
@@ -25,7 +25,7 @@ from tests.metrics.test_average_precision import random_case
 from tests.metrics.test_top_k import reference
 from tests.metrics.vqa_reference import official
 
-CASES = 1000
+CASES = [200, pytest.param(1000, marks=pytest.mark.slow)]
 DETAILED = 10  # every tenth case is compared attribute by attribute: each value costs a gather
 
 
@@ -65,15 +65,15 @@ def rest(rank: int, case: int) -> list[Tensor]:
     return [top.compute(), answered.compute()]
 
 
-def share(rank: int, folder: str) -> None:
+def share(rank: int, folder: str, cases: int) -> None:
     warnings.simplefilter("ignore")  # a rank without samples is warned
     torch.set_num_threads(1)
     distributed.init_process_group(
         "gloo", init_method=f"file://{folder}/store", rank=rank, world_size=2
     )
     found: dict[str, Any] = {
-        "attributes": [attributes(rank, case) for case in range(CASES)],
-        "rest": [rest(rank, case) for case in range(CASES)],
+        "attributes": [attributes(rank, case) for case in range(cases)],
+        "rest": [rest(rank, case) for case in range(cases)],
         "videos": by_video(rank),
         "interval": interval(rank),
     }
@@ -98,15 +98,17 @@ def interval(rank: int) -> tuple[float, float]:
     return metric.interval(resamples=20)
 
 
-@pytest.fixture(scope="module")
-def shares(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+@pytest.fixture(scope="module", params=CASES)
+def shares(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> list[dict[str, Any]]:
     folder = tmp_path_factory.mktemp("shares")
-    spawn(share, (str(folder),), nprocs=2)
+    spawn(share, (str(folder), request.param), nprocs=2)
     return [torch.load(folder / f"{rank}.pt") for rank in range(2)]
 
 
 def test_attributes_equal_scikit_learn(shares: list[dict[str, Any]]) -> None:
-    for case in range(CASES):
+    for case in range(len(shares[0]["attributes"])):
         scores, targets = random_case(case)
         pairs = list(zip(scores.T.numpy(), targets.T.numpy(), strict=True))
         ap = [average_precision_score(t, s) if t.any() else torch.nan for s, t in pairs]
@@ -127,7 +129,7 @@ def test_attributes_equal_scikit_learn(shares: list[dict[str, Any]]) -> None:
 
 
 def test_utility_equals_the_references(shares: list[dict[str, Any]]) -> None:
-    for case in range(CASES):
+    for case in range(len(shares[0]["rest"])):
         scores, labels = random_scores(case)
         right = reference(scores, labels, 1, "against")
         answered = [official(*random_question(100 * case + i)) for i in range(5)]
