@@ -14,6 +14,7 @@ from blackbox_anon import (
     datamodules,  # noqa: F401
     decoding,  # noqa: F401
     estimators,  # noqa: F401
+    judges,  # noqa: F401
     mllms,  # noqa: F401
     reviewers,  # noqa: F401
     scalarizations,  # noqa: F401

@@ -61,6 +61,11 @@ class AttributeReviewer(AbstractReviewer):
         if weights is not None:
             load_weights(self, weights, kind="reviewer")
 
+    @property
+    @override
+    def name(self) -> str:
+        return self._backbone_name
+
     @override
     def forward(self, frames: Tensor) -> Tensor:
         clips = frames if frames.ndim == 5 else frames.unsqueeze(1)
