@@ -39,6 +39,10 @@ class AbstractDataModule(LightningDataModule, ABC):
         seed: Seed of the shuffle.
     """
 
+    title: ClassVar[str]
+    """What the set is called."""
+    stages: ClassVar[tuple[Stage, ...]] = ("train", "val", "test")
+    """The parts it has."""
     roles: ClassVar[tuple[Role, ...]]
     """What samples serve for: ``utility`` has classes or questions, ``privacy`` attributes."""
     source: ClassVar[str]

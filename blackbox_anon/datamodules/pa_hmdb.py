@@ -40,6 +40,8 @@ class PAHMDB51DataModule(AbstractDataModule):
         seed: Seed of the shuffle.
     """
 
+    title: ClassVar[str] = "PA-HMDB51"
+    stages: ClassVar[tuple[Stage, ...]] = ("val", "test")
     roles: ClassVar[tuple[Role, ...]] = ("utility", "privacy")
     source: ClassVar[str] = "hmdb51"
     instructions: ClassVar[str] = EXPECTED

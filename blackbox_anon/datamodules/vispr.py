@@ -42,6 +42,7 @@ class VISPRDataModule(AbstractDataModule):
         seed: Seed of the shuffle.
     """
 
+    title: ClassVar[str] = "VISPR"
     roles: ClassVar[tuple[Role, ...]] = ("privacy",)
     source: ClassVar[str] = "vispr"
     instructions: ClassVar[str] = EXPECTED

@@ -28,6 +28,7 @@ class VPHMDB51DataModule(AbstractDataModule):
         seed: Seed of the shuffle.
     """
 
+    title: ClassVar[str] = "VP-HMDB51"
     roles: ClassVar[tuple[Role, ...]] = ("utility", "privacy")
     source: ClassVar[str] = "hmdb51"
     instructions: ClassVar[str] = EXPECTED.format(stem="hmdb51")

@@ -29,6 +29,7 @@ class VPUCF101DataModule(AbstractDataModule):
         seed: Seed of the shuffle.
     """
 
+    title: ClassVar[str] = "VP-UCF101"
     roles: ClassVar[tuple[Role, ...]] = ("utility", "privacy")
     source: ClassVar[str] = "ucf101"
     instructions: ClassVar[str] = EXPECTED.format(stem="ucf101")
