@@ -118,7 +118,7 @@ def test_a_config_with_a_folder_is_not_looked_up(tmp_path: Path) -> None:
 
 
 def test_missing_data_root(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    data = {"class_path": "UCF101DataModule", "init_args": {"ucf_root": "no", "vispr_root": "no"}}
+    data = {"class_path": "UCF101DataModule", "init_args": {"root": "no"}}
     config = yaml.safe_load(Path(FAKE).read_text()) | {"data": data}
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(config))
     assert "no" in refused_in_short(capsys, "fit", "-c", "c.yaml")

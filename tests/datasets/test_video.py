@@ -7,7 +7,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from blackbox_anon.datasets import UnreadableFileError, clip_indices, read_clip, video
+from blackbox_anon.datasets import UnreadableFileError, clip_indices, read_clip
+from blackbox_anon.decoding import native
 from tests.data.real import ROOT, clips, needs_real_data
 from tests.data.ucf import write_avi
 
@@ -58,8 +59,8 @@ def test_a_ucf101_clip_without_b_frames_is_not_decoded_whole() -> None:
     juggling, makeup = (
         next(path for path in clips("ucf101") if word in path.name) for word in ("Jugg", "Makeup")
     )
-    assert not video._needs_order(str(juggling))  # 5 times faster by seeking
-    assert video._needs_order(str(makeup))  # XviD with B-frames: seeking misses 1 of 164
+    assert not native._needs_order(str(juggling))  # 5 times faster by seeking
+    assert native._needs_order(str(makeup))  # XviD with B-frames: seeking misses 1 of 164
 
 
 @pytest.mark.parametrize("width", [16, 24, 48, 128, 340])
