@@ -22,6 +22,7 @@ from blackbox_anon.datasets import AbstractDataset
 Pairing = Literal["max_size_cycle", "min_size", "utility", "privacy"]
 
 STREAMS: dict[Role, int] = {"utility": 0, "privacy": 1}
+ATTACKER_STREAM = 2
 ROLES: tuple[Role, ...] = ("utility", "privacy")
 
 
@@ -173,6 +174,18 @@ class PairedDataModule(LightningDataModule):
             longer = all(len(loaders[mode]) >= len(loader) for loader in loaders.values())
             return CombinedLoader(loaders, "max_size_cycle" if longer else "min_size")
         return CombinedLoader(loaders, mode)
+
+    def attacker_dataloader(self) -> DataLoader[Any]:
+        """Training images with the attributes that are tested on, for an attacker to learn from.
+
+        These are the training part of ``privacy``; where the tested attributes are novel, that of
+        ``test_privacy``, which the anonymizer never sees.
+        """
+        role: Role = "privacy"
+        if self.novel_attributes:
+            module = self.test_modules[role]
+            return module.loader(module.dataset("train", role), stream=ATTACKER_STREAM)
+        return self.modules[role].loader(self.dataset("train", role), stream=ATTACKER_STREAM)
 
     @override
     def val_dataloader(self) -> list[DataLoader[Any]]:
