@@ -3,10 +3,10 @@
 Every dataset is a map from an index to a dictionary, and only the files decide what an index
 gives. :class:`HMDB51` and :class:`UCF101` have clips with an action, :class:`VISPR` photographs
 with private attributes, :class:`PAHMDB51` and :class:`PAHMDB51Frames`, :class:`VPHMDB51` and
-:class:`VPUCF101` clips or frames with both, :class:`OKVQA` images with a question, :class:`OKVQAPrivacy` images with
-private attributes, :class:`MediaFolder` anything of your own. All are :class:`AbstractDataset`:
-names, files and labels can be asked for without opening any media. A bad file raises
-:class:`UnreadableFileError`; :class:`SkipUnreadable` replaces it and keeps count.
+:class:`VPUCF101` clips or frames with both, :class:`OKVQA` images with a question,
+:class:`OKVQAPrivacy` images with private attributes, :class:`MediaFolder` anything of your own. All
+are :class:`AbstractDataset`: names, files and labels can be asked for without opening any media. A
+bad file raises :class:`UnreadableFileError`; :class:`SkipUnreadable` replaces it and keeps count.
 
 Example:
     >>> from blackbox_anon.datasets import ATTRIBUTE_NAMES, VISPR1_ATTRIBUTES, clip_indices

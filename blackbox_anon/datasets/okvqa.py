@@ -28,9 +28,9 @@ class OKVQA(AbstractDataset):
 
     Expects ``OpenEnded_mscoco_<split>_questions.json``, ``mscoco_<split>_annotations.json`` and
     the images ``<split>/COCO_<split>_<12 digits>.jpg`` in ``root``. ``val2014`` is the test split;
-    there is none for validation. Each of the five annotators' answers is listed twice; ``answer`` is
-    stemmed, ``raw_answer`` is as it was typed. A question whose image is missing is an unreadable
-    sample. CC BY 4.0 (questions), COCO's terms (images); cite Marino et al., `OK-VQA
+    there is none for validation. Each of the five annotators' answers is listed twice; ``answer``
+    is stemmed, ``raw_answer`` is as it was typed. A question without its image file is an
+    unreadable sample. CC BY 4.0 (questions), COCO's terms (images); cite Marino et al., `OK-VQA
     <https://arxiv.org/abs/1906.00067>`_ (2019).
 
     A sample is ``frames`` ``(3, H, W)`` in ``[0, 1]``, ``question``, ``answers`` (a list of texts),
