@@ -22,7 +22,6 @@ from blackbox_anon.datasets import AbstractDataset
 Pairing = Literal["max_size_cycle", "min_size", "utility", "privacy"]
 
 STREAMS: dict[Role, int] = {"utility": 0, "privacy": 1}
-ATTACKER_STREAM = 2
 ROLES: tuple[Role, ...] = ("utility", "privacy")
 
 
@@ -175,18 +174,6 @@ class PairedDataModule(LightningDataModule):
             return CombinedLoader(loaders, "max_size_cycle" if longer else "min_size")
         return CombinedLoader(loaders, mode)
 
-    def attacker_dataloader(self) -> DataLoader[Any]:
-        """Training images with the attributes that are tested on, for an attacker to learn from.
-
-        These are the training part of ``privacy``; where the tested attributes are novel, that of
-        ``test_privacy``, which the anonymizer never sees.
-        """
-        role: Role = "privacy"
-        if self.novel_attributes:
-            module = self.test_modules[role]
-            return module.loader(module.dataset("train", role), stream=ATTACKER_STREAM)
-        return self.modules[role].loader(self.dataset("train", role), stream=ATTACKER_STREAM)
-
     @override
     def val_dataloader(self) -> list[DataLoader[Any]]:
         """Utility loader, privacy loader."""
@@ -202,7 +189,7 @@ class PairedDataModule(LightningDataModule):
         """The test clips, or the videos and then the images of ``predict_folder``."""
         return [self.modules[role].loader(dataset) for role, dataset in self._predicted]
 
-    def attacker_train_dataloader(self) -> DataLoader[Any]:
+    def attacker_dataloader(self) -> DataLoader[Any]:
         """What a privacy classifier is retrained on: the test attributes, of training images.
 
         That is the training part of ``privacy``, or of ``test_privacy`` if its attributes are

@@ -70,7 +70,7 @@ class PAHMDB51Frames(AbstractDataset):
         clips = read_annotations(root)
         self._samples = [(clip.name, frame) for clip in clips for frame in clip.frames]
         self.names = [f"{name}/{frame:06d}" for name, frame in self._samples]
-        self._labels = torch.tensor(
+        self.labels = torch.tensor(
             [
                 [rules[a](labels) for a in self.attributes]
                 for clip in clips
@@ -93,7 +93,7 @@ class PAHMDB51Frames(AbstractDataset):
 
     @override
     def targets(self, index: int) -> dict[str, Any]:
-        return {"attributes": self._labels[index]}
+        return {"attributes": self.labels[index]}
 
     @override
     def frames(self, index: int) -> Tensor:

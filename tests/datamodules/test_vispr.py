@@ -87,11 +87,11 @@ def test_an_attacker_learns_the_test_attributes_from_training_photographs(
     ucf_root: Path, vispr_root: Path, hmdb_root: Path, pa_hmdb_root: Path
 ) -> None:
     data = novel(ucf_root, vispr_root, hmdb_root, pa_hmdb_root)
-    batches = list(data.attacker_train_dataloader())
+    batches = list(data.attacker_dataloader())
     assert all(name.startswith("train2017/") for batch in batches for name in batch["name"])
     assert sum(batch["attributes"][:, 2].sum() for batch in batches) == 2  # sports, of 4 images
     same = PairedDataModule(data.modules["utility"], data.modules["privacy"])
-    assert next(iter(same.attacker_train_dataloader()))["attributes"].shape == (2, 7)
+    assert next(iter(same.attacker_dataloader()))["attributes"].shape == (2, 7)
 
 
 def test_val_split_can_be_the_test_split(vispr_root: Path) -> None:
