@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.data import hmdb, pa_hmdb, ucf, vispr, vp_hmdb, vp_ucf
+from tests.data import hmdb, okvqa, pa_hmdb, ucf, vispr, vp_hmdb, vp_ucf
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -53,3 +53,8 @@ def vp_hmdb_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def vp_ucf_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return vp_ucf.make(tmp_path_factory.mktemp("vp_ucf"))
+
+
+@pytest.fixture(scope="session")
+def okvqa_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return okvqa.make(tmp_path_factory.mktemp("okvqa"))

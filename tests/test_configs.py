@@ -30,6 +30,7 @@ def roots(
     pa_hmdb_root: Path,
     vp_hmdb_root: Path,
     vp_ucf_root: Path,
+    okvqa_root: Path,
 ) -> dict[str, str]:
     """The fake data set for each folder that a config names."""
     return {
@@ -39,6 +40,7 @@ def roots(
         "data/pa_hmdb51": str(pa_hmdb_root),
         "data/vp_hmdb51": str(vp_hmdb_root),
         "data/vp_ucf101": str(vp_ucf_root),
+        "data/okvqa": str(okvqa_root),
     }
 
 
@@ -64,6 +66,9 @@ def overlay(config: Config, roots: dict[str, str], mllm: Config) -> Config:
     if "text_encoder" in str(given.get("scorer")):
         encoder = {"class_path": "CharacterNGramEncoder"}
         model["scorer"] = {"class_path": "RetrievalScorer", "init_args": {"text_encoder": encoder}}
+    if "questions" in given:
+        similarity = {"init_args": {"text_encoder": {"class_path": "CharacterNGramEncoder"}}}
+        model["questions"] = {"init_args": {"similarity": similarity}}
     return {"model": {"init_args": model}, "data": data_overlay(config["data"], roots)}
 
 
@@ -82,7 +87,7 @@ def set_overlay(given: Config, roots: dict[str, str]) -> Config:
     for name, value in given["init_args"].items():
         if name == "root" or name.endswith("_root"):
             arguments[name] = roots[value]
-    if given["class_path"] == "VISPRDataModule":
+    if given["class_path"] in ("VISPRDataModule", "OKVQADataModule"):
         arguments["size"] = 32
     else:
         arguments["reader"] = {"class_path": "ClipReader", "init_args": {"size": 32}}

@@ -20,6 +20,7 @@ Example:
 from blackbox_anon.datamodules.abstract import AbstractDataModule, Role, Stage
 from blackbox_anon.datamodules.hmdb import HMDB51DataModule
 from blackbox_anon.datamodules.loading import build_loader
+from blackbox_anon.datamodules.okvqa import OKVQADataModule
 from blackbox_anon.datamodules.pa_hmdb import PAHMDB51DataModule
 from blackbox_anon.datamodules.paired import PairedDataModule
 from blackbox_anon.datamodules.sampling import EpochSampler
@@ -33,6 +34,7 @@ __all__ = [
     "AbstractDataModule",
     "EpochSampler",
     "HMDB51DataModule",
+    "OKVQADataModule",
     "PAHMDB51DataModule",
     "PairedDataModule",
     "Role",

@@ -3,9 +3,10 @@
 Every dataset is a map from an index to a dictionary, and only the files decide what an index
 gives. :class:`HMDB51` and :class:`UCF101` have clips with an action, :class:`VISPR` photographs
 with private attributes, :class:`PAHMDB51` and :class:`PAHMDB51Frames`, :class:`VPHMDB51` and
-:class:`VPUCF101` clips or frames with both, :class:`MediaFolder` anything of your own. All are
-:class:`AbstractDataset`: names, files and labels can be asked for without opening any media. A bad
-file raises :class:`UnreadableFileError`; :class:`SkipUnreadable` replaces it and keeps count.
+:class:`VPUCF101` clips or frames with both, :class:`OKVQA` images with a question,
+:class:`OKVQAPrivacy` images with private attributes, :class:`MediaFolder` anything of your own. All
+are :class:`AbstractDataset`: names, files and labels can be asked for without opening any media. A
+bad file raises :class:`UnreadableFileError`; :class:`SkipUnreadable` replaces it and keeps count.
 
 Example:
     >>> from blackbox_anon.datasets import ATTRIBUTE_NAMES, VISPR1_ATTRIBUTES, clip_indices
@@ -28,6 +29,9 @@ from blackbox_anon.datasets.folder import MediaFolder, media_files
 from blackbox_anon.datasets.hmdb import HMDB51
 from blackbox_anon.datasets.hmdb_splits import hmdb51_classes, hmdb51_split
 from blackbox_anon.datasets.image import read_image
+from blackbox_anon.datasets.okvqa import OKVQA, PEOPLE_AND_SPORTS
+from blackbox_anon.datasets.okvqa_privacy import OKVQAPrivacy
+from blackbox_anon.datasets.okvqa_questions import AnswerField, OKVQASplit, Question
 from blackbox_anon.datasets.pa_hmdb import PAHMDB51
 from blackbox_anon.datasets.pa_hmdb_frames import PAHMDB51Frames
 from blackbox_anon.datasets.pa_hmdb_labels import SemiNudityFrom, pa_hmdb51_classes
@@ -46,8 +50,10 @@ from blackbox_anon.datasets.vp_ucf import VPUCF101
 __all__ = [
     "ATTRIBUTE_NAMES",
     "HMDB51",
+    "OKVQA",
     "PAHMDB51",
     "PA_HMDB51_ATTRIBUTES",
+    "PEOPLE_AND_SPORTS",
     "UCF101",
     "VISPR",
     "VISPR1_ATTRIBUTES",
@@ -57,10 +63,14 @@ __all__ = [
     "VPHMDB51",
     "VPUCF101",
     "AbstractDataset",
+    "AnswerField",
     "Crop",
     "Excluding",
     "MediaFolder",
+    "OKVQAPrivacy",
+    "OKVQASplit",
     "PAHMDB51Frames",
+    "Question",
     "SemiNudityFrom",
     "SkipUnreadable",
     "UnreadableFileError",

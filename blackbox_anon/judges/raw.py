@@ -15,8 +15,8 @@ class RawClassifier(AbstractJudge):
     overstate protection. With an anonymizer that changes nothing it gives the level of raw data.
 
     Args:
-        classifier: What is trained or taken; ``None`` is the reviewer's architecture with new
-            random weights.
+        classifier: What is trained or taken; ``None`` is the reviewer as it was before
+            training.
         steps: Optimizer steps; 0 takes ``classifier`` as it is, with the weights it brings.
         lr: Peak learning rate of AdamW with a one-cycle schedule.
         seed: Seed of random weights and of mirroring.

@@ -19,8 +19,8 @@ class RetrainedClassifier(AbstractJudge):
     (:class:`RawClassifier`).
 
     Args:
-        classifier: What is trained; ``None`` is the reviewer's architecture with new random
-            weights. One with pretrained weights learns faster and is stricter.
+        classifier: What is trained; ``None`` is the reviewer as it was before training, with
+            pretrained weights if it was given any. One with pretrained weights is stricter.
         steps: Optimizer steps, each on one privacy batch of the data module.
         lr: Peak learning rate of AdamW with a one-cycle schedule.
         seed: Seed of random weights and of mirroring.
@@ -62,7 +62,6 @@ class RetrainedClassifier(AbstractJudge):
             "judge": self.name,
             "trained_on": self.trained_on,
             "classifier": self._architecture,
-            "from_pretrained": self.classifier is not None,
             "steps": self.steps,
             "lr": self.lr,
             "seed": self.seed,

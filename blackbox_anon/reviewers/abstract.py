@@ -45,7 +45,7 @@ class AbstractReviewer(nn.Module, ABC):
         """Begin anew where the scheme has restarts; ``generation`` counts them from 1."""
 
     def fresh(self, seed: int) -> Self:
-        """Return an untrained copy; here one that has been restarted.
+        """Return a copy as it was before any training on attributes.
 
         Args:
             seed: Decides its random weights.

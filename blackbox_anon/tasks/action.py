@@ -118,9 +118,11 @@ class ActionRecognition(BlackBoxAnonymization):
     @override
     def setup(self, stage: str) -> None:
         super().setup(stage)
-        data = getattr(self.trainer, "datamodule", None)
-        names = getattr(data, "class_texts", getattr(data, "classes", ()))
-        self.classes = self._given_classes or list(names)
+        if stage == "predict":
+            return  # nothing is asked, and a folder of one's own may be all the data there is
+        if not self._given_classes:  # each time: a protocol may test on other classes
+            data = getattr(self.trainer, "datamodule", None)
+            self.classes = list(getattr(data, "class_texts", ()) or getattr(data, "classes", ()))
         if stage in ("fit", "validate"):  # a test may be one of questions
             self._check_classes()
         if self.classes:
