@@ -5,16 +5,27 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from torch.utils.data import DataLoader, Dataset
 
 from blackbox_anon.data_check.parts import Part
+from blackbox_anon.data_check.remarks import remarks
 from blackbox_anon.datasets import ATTRIBUTE_NAMES, AbstractDataset, UnreadableFileError
 from blackbox_anon.errors import DatasetNotFoundError
 
-Opened = dict[Path, str | None]
-"""Files that were opened, with the reason why one could not be read."""
+
+class Verdict(NamedTuple):
+    """About one file that was opened."""
+
+    reason: str | None
+    """Why it cannot be read."""
+    remarks: list[str]
+    """What is odd about it."""
+
+
+Opened = dict[Path, Verdict]
+"""Files that were opened."""
 
 
 @dataclass(kw_only=True)
@@ -30,6 +41,7 @@ class Findings:
         files: Different media files.
         missing: Listed files that are not there.
         unreadable: Files or annotations that cannot be read, with the reason.
+        remarks: Files that can be read and are odd all the same.
         opened: Whether files were opened.
         classes: Samples of each class.
         attributes: Positive samples of each attribute.
@@ -43,6 +55,7 @@ class Findings:
     files: int = 0
     missing: list[Path] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
+    remarks: dict[str, str] = field(default_factory=dict)
     opened: bool = False
     classes: dict[str, int] = field(default_factory=dict)
     attributes: dict[str, int] = field(default_factory=dict)
@@ -86,11 +99,15 @@ def examine(part: Part, opened: Opened, *, quick: bool = False) -> Iterator[Find
     found.opened = True
     absent = set(found.missing)
     wanted = {file: i for file, i in last.items() if file not in opened and file not in absent}
-    for file, reason in _open(dataset, wanted, part.module.num_workers):
-        opened[file] = reason
+    for file, verdict in _open(dataset, wanted, part.module.num_workers):
+        opened[file] = verdict
         yield found
-    broken = {file: opened.get(file) for file in last}
-    found.unreadable |= {str(file): reason for file, reason in broken.items() if reason}
+    for file in last:
+        reason, odd = opened.get(file, Verdict(None, []))
+        if reason:
+            found.unreadable[str(file)] = reason
+        if odd:
+            found.remarks[str(file)] = "; ".join(odd)
     yield found
 
 
@@ -115,15 +132,15 @@ def _count_labels(dataset: AbstractDataset, found: Findings) -> None:
 
 def _open(
     dataset: AbstractDataset, wanted: Mapping[Path, int], num_workers: int
-) -> Iterator[tuple[Path, str | None]]:
+) -> Iterator[tuple[Path, Verdict]]:
     files = list(wanted)
     opening = _Opening(dataset, list(wanted.values()))
     loader: DataLoader[Any] = DataLoader(opening, batch_size=None, num_workers=num_workers)
     yield from zip(files, loader, strict=True)
 
 
-class _Opening(Dataset[str | None]):
-    """Reads samples as training does; an item is the reason why one cannot be read."""
+class _Opening(Dataset[Verdict]):
+    """Reads samples as training does."""
 
     def __init__(self, dataset: AbstractDataset, indices: list[int]) -> None:
         self.dataset = dataset
@@ -132,9 +149,10 @@ class _Opening(Dataset[str | None]):
     def __len__(self) -> int:
         return len(self.indices)
 
-    def __getitem__(self, position: int) -> str | None:
+    def __getitem__(self, position: int) -> Verdict:
+        index = self.indices[position]
         try:
-            self.dataset.frames(self.indices[position])
+            self.dataset.frames(index)
         except UnreadableFileError as error:
-            return error.reason
-        return None
+            return Verdict(error.reason, [])
+        return Verdict(None, remarks(self.dataset.file(index)))

@@ -66,6 +66,7 @@ def parts_of(data: LightningDataModule) -> list[Part]:
             Part(module=data, stage=stage, role=role)
             for stage in data.stages
             for role in data.roles
+            if data.has(stage, role)
         ]
     raise BlackboxAnonError(
         f"`data` must be read from files to be checked; found {type(data).__name__}"

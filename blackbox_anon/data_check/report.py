@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from blackbox_anon.data_check.examine import Findings
 
-SHOWN = 10  # classes or files per part in the summary; the written report has all
+SHOWN = 5  # classes or files per part in the summary; the written report has all
 
 
 def format_report(findings: Sequence[Findings], *, whole: bool = False) -> str:
@@ -48,6 +48,8 @@ def _part(found: Findings, shown: int | None) -> list[str]:
         lines.append("  unreadable  not looked for")
     broken = [f"{path}: {reason}" for path, reason in found.unreadable.items()]
     lines += _listed("UNREADABLE", broken, shown)
+    odd = [f"{path}: {what}" for path, what in found.remarks.items()]
+    lines += _listed("odd", odd, shown)
     lines += _classes(found, shown)
     lines += [
         f"  attribute   {name}: {count:,} ({count / max(found.samples, 1):.1%})"

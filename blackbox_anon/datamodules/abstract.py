@@ -88,6 +88,15 @@ class AbstractDataModule(LightningDataModule, ABC):
             The number, ``None`` where none was published.
         """
 
+    def has(self, stage: Stage, role: Role) -> bool:
+        """Whether the set has a part.
+
+        Args:
+            stage: ``train``, ``val`` or ``test``.
+            role: ``utility`` or ``privacy``.
+        """
+        return stage in self.stages and role in self.roles
+
     @property
     def classes(self) -> list[str]:
         """Official class names by label, without ``setup``; empty where there are none."""
