@@ -11,7 +11,7 @@ from blackbox_anon.data_check.configured import configured_data
 from blackbox_anon.data_check.contact_sheet import draw_contact_sheet
 from blackbox_anon.data_check.examine import Findings, Opened, examine
 from blackbox_anon.data_check.parts import Part, parts_of
-from blackbox_anon.data_check.report import format_report
+from blackbox_anon.data_check.report import format_report, printable
 
 EPILOG = """Options of the data module follow, such as --data.init_args.pairing=min_size.
 Exit code 0: all is there, readable, and as many as in the official release; 1: it is not."""
@@ -39,7 +39,7 @@ def main(args: Sequence[str]) -> None:
     parsed, overrides = parser.parse_known_args(args)
     out = parsed.out or Path("runs/data_check") / Path(parsed.config[0]).stem
     findings = _examine_all(parts_of(configured_data(parsed.config, overrides)), parsed.quick)
-    sys.stdout.write(format_report(findings))
+    sys.stdout.write(printable(format_report(findings)))
     out.mkdir(parents=True, exist_ok=True)
     (out / "report.txt").write_text(
         format_report(findings, whole=True), encoding="utf-8", errors="surrogateescape"

@@ -5,16 +5,18 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from matplotlib import get_data_path
 from PIL import Image, ImageDraw, ImageFont
 from torch import Tensor
 
 from blackbox_anon.data_check.examine import Findings
+from blackbox_anon.data_check.report import printable
 from blackbox_anon.datasets import ATTRIBUTE_NAMES, AbstractDataset, resize
 from blackbox_anon.media import write_image
 
 TILE, CAPTION, GAP, TITLE = 160, 66, 6, 22  # pixels
 COLUMNS = 8
-LETTERS = 26  # per line of a caption, at this tile width
+LETTERS = 24  # per line of a caption, at this tile width
 LINES = 5
 PAPER, INK = (255, 255, 255), (20, 20, 20)
 
@@ -37,9 +39,9 @@ def draw_contact_sheet(findings: Sequence[Findings], path: Path) -> None:
 
 
 def _draw_row(sheet: Image.Image, top: int, found: Findings) -> None:
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(11)
+    draw, font = ImageDraw.Draw(sheet), _font(11)
     title = f"{found.part.stage} {found.part.role}: {found.part.title}"
-    draw.text((GAP, top), title, fill=INK, font=ImageFont.load_default(15))
+    draw.text((GAP, top), title, fill=INK, font=_font(15))
     dataset = found.part.official()
     for column, index in enumerate(_readable(dataset, found)):
         left = GAP + column * (TILE + GAP)
@@ -56,6 +58,11 @@ def _readable(dataset: AbstractDataset, found: Findings) -> list[int]:
     return [wanted[i] for i in kept]
 
 
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    """DejaVu, which matplotlib brings along: Pillow's own font lacks accents."""
+    return ImageFont.truetype(Path(get_data_path()) / "fonts" / "ttf" / "DejaVuSans.ttf", size)
+
+
 def _tile(frames: Tensor) -> Image.Image:
     image = frames[len(frames) // 2] if frames.ndim == 4 else frames
     pixels = resize(image, TILE, crop="center")
@@ -64,14 +71,17 @@ def _tile(frames: Tensor) -> Image.Image:
 
 def _caption(dataset: AbstractDataset, index: int) -> list[str]:
     targets = dataset.targets(index)
-    lines = [dataset.names[index].split("/")[-1]]
+    name, origin = (names[index].split("/")[-1] for names in (dataset.names, dataset.origins))
+    lines = [origin if name == origin else f"{origin[: LETTERS - len(name) - 1]} {name}"]
     if "label" in targets and dataset.classes:
         lines.append(f"= {dataset.classes[targets['label']]}")
+    if "question" in targets:
+        lines += _folded(targets["question"])
     if "attributes" in targets:
         present = zip(dataset.attributes, targets["attributes"].tolist(), strict=True)
         names = ", ".join(ATTRIBUTE_NAMES.get(a, a) for a, value in present if value)
         lines += _folded(names or "no attribute")
-    return [line[:LETTERS] for line in lines[:LINES]]
+    return [printable(line[:LETTERS]) for line in lines[:LINES]]
 
 
 def _folded(text: str) -> list[str]:

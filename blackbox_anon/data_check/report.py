@@ -29,6 +29,18 @@ def format_report(findings: Sequence[Findings], *, whole: bool = False) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
+def printable(text: str) -> str:
+    """Write bytes of file names that are no text as escapes.
+
+    Args:
+        text: As paths have it.
+
+    Returns:
+        What any terminal takes.
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def _title(found: Findings) -> str:
     return f"{found.part.stage} {found.part.role}: {found.part.title}"
 
