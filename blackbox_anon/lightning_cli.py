@@ -12,7 +12,9 @@ from blackbox_anon import (
     anonymizers,  # noqa: F401
     callbacks,  # noqa: F401
     datamodules,  # noqa: F401
+    decoding,  # noqa: F401
     estimators,  # noqa: F401
+    judges,  # noqa: F401
     mllms,  # noqa: F401
     reviewers,  # noqa: F401
     scalarizations,  # noqa: F401

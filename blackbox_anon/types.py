@@ -26,10 +26,14 @@ class UtilityBatch(TypedDict):
 
     frames: Tensor
     """``(B, T, 3, H, W)`` or ``(B, 3, H, W)``, in ``[0, 1]``."""
-    label: Tensor
-    """Class index, ``(B,)``, int64."""
+    label: NotRequired[Tensor]
+    """Class index, ``(B,)``, int64; sets of questions have none."""
+    question: NotRequired[list[str]]
+    """``B`` questions, of sets that have them."""
+    answers: NotRequired[list[list[str]]]
+    """The annotators' answers to each question, ten where the set is complete."""
     name: list[str]
-    """A stable name per sample (a path, or ``split/index``)."""
+    """A stable name per sample (a path, or ``split/index``); equal names are the same sample."""
     place: NotRequired[Tensor]
     """Index of the place, ``(B,)``, int64; PeopleWorld's clips only."""
 
@@ -42,7 +46,7 @@ class PrivacyBatch(TypedDict):
     attributes: Tensor
     """``(B, A)``, float, 1 where the attribute is present, else 0."""
     name: list[str]
-    """A stable name per sample."""
+    """A stable name per sample; equal names are the same sample and count once."""
 
 
 class PairBatch(TypedDict):

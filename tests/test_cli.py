@@ -52,10 +52,10 @@ def refused_in_short(capsys: pytest.CaptureFixture[str], *args: str) -> str:
 @pytest.mark.parametrize("args", [[], ["-h"], ["--help"]])
 def test_usage(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     main(args)
-    assert "usage: blackbox-anon {fit,validate,test,predict,demo}" in capsys.readouterr().out
+    assert "usage: blackbox-anon {fit,validate,test,predict,data,demo}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "demo"])
+@pytest.mark.parametrize("command", [*COMMANDS, "demo", "data"])
 def test_help_of_a_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([command, "--help"])
@@ -118,7 +118,7 @@ def test_a_config_with_a_folder_is_not_looked_up(tmp_path: Path) -> None:
 
 
 def test_missing_data_root(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    data = {"class_path": "UCF101DataModule", "init_args": {"ucf_root": "no", "vispr_root": "no"}}
+    data = {"class_path": "UCF101DataModule", "init_args": {"root": "no"}}
     config = yaml.safe_load(Path(FAKE).read_text()) | {"data": data}
     (tmp_path / "c.yaml").write_text(yaml.safe_dump(config))
     assert "no" in refused_in_short(capsys, "fit", "-c", "c.yaml")

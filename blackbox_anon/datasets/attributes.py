@@ -1,4 +1,6 @@
-"""VISPR attribute ids and their names. The order of an id tuple is the order of label columns."""
+"""Attribute ids and their names. The order of an id tuple is the order of label columns."""
+
+from blackbox_anon.datasets.vispr_attributes import VISPR_ATTRIBUTES
 
 VISPR1_ATTRIBUTES = (
     "a17_color",
@@ -22,7 +24,14 @@ VISPR2_ATTRIBUTES = (
 )
 """Seven attributes unseen in training under the second protocol; no order was ever published."""
 
+PA_HMDB51_ATTRIBUTES = VISPR1_ATTRIBUTES[:6]
+"""Six attributes that VISPR and PA-HMDB51 both label: VISPR1 without the social relationship."""
+
+VITA_ATTRIBUTES = ("skin_color", "face", "gender", "nudity", "relationship")
+"""The five tracks of PA-HMDB51, which are also the columns of VP-HMDB51 and VP-UCF101."""
+
 ATTRIBUTE_NAMES: dict[str, str] = {
+    **VISPR_ATTRIBUTES,
     "a17_color": "skin color",
     "a4_gender": "gender",
     "a9_face_complete": "complete face",
@@ -37,5 +46,10 @@ ATTRIBUTE_NAMES: dict[str, str] = {
     "a1_age_approx": "age group",
     "a6_hair_color": "hair color",
     "a73_landmark": "landmark or street sign",
+    "skin_color": "skin color",
+    "face": "face",
+    "gender": "gender",
+    "nudity": "nudity",
+    "relationship": "relationship",
 }
 """What a person calls each attribute."""

@@ -3,11 +3,12 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from torch.utils.data import Dataset
+from torch import Tensor
+from typing_extensions import override
 
+from blackbox_anon.datasets.abstract import AbstractDataset
 from blackbox_anon.datasets.image import read_image
-from blackbox_anon.datasets.resizing import Crop
-from blackbox_anon.datasets.video import read_clip
+from blackbox_anon.decoding import ClipReader
 from blackbox_anon.errors import DatasetNotFoundError
 
 SUFFIXES = {
@@ -30,7 +31,7 @@ def media_files(root: str | Path, kind: Literal["videos", "images"]) -> list[Pat
     return sorted(path for path in visible if path.suffix.lower() in SUFFIXES[kind])
 
 
-class MediaFolder(Dataset[dict[str, Any]]):
+class MediaFolder(AbstractDataset):
     """The videos, or the images, of a folder of your own.
 
     Takes any tree; suffixes tell videos from images. A sample is ``frames`` ``(T, 3, H, W)`` or
@@ -39,9 +40,8 @@ class MediaFolder(Dataset[dict[str, Any]]):
     Args:
         root: The folder, searched recursively.
         kind: ``videos`` or ``images``; shapes differ, so one dataset holds one kind.
-        clip_frames: Frames per video, uniformly spaced.
-        size: Side of a frame in pixels; ``None`` keeps the native size.
-        crop: See :func:`~blackbox_anon.datasets.resize`.
+        reader: How videos become frames; images take its ``size`` and ``crop``. ``None`` is
+            ``ClipReader()``.
 
     Raises:
         DatasetNotFoundError: If the folder has no file of that kind.
@@ -52,31 +52,31 @@ class MediaFolder(Dataset[dict[str, Any]]):
         root: str | Path,
         kind: Literal["videos", "images"] = "videos",
         *,
-        clip_frames: int = 8,
-        size: int | None = 224,
-        crop: Crop = "center",
+        reader: ClipReader | None = None,
     ) -> None:
         self.root = Path(root)
         self.kind = kind
-        self.clip_frames = clip_frames
-        self.size = size
-        self.crop: Crop = crop
+        self.reader = reader or ClipReader()
         self.files = media_files(root, kind)
         if not self.files:
             raise DatasetNotFoundError(
                 f"{root}: expected {kind} ({', '.join(sorted(SUFFIXES[kind]))}), found none"
             )
+        self.names = [path.relative_to(self.root).as_posix() for path in self.files]
+        self.classes: list[str] = []
+        self.attributes: list[str] = []
 
-    def __len__(self) -> int:
-        return len(self.files)
+    @override
+    def file(self, index: int) -> Path:
+        return self.files[index]
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
+    @override
+    def targets(self, index: int) -> dict[str, Any]:
+        return {}
+
+    @override
+    def frames(self, index: int) -> Tensor:
         path = self.files[index]
         if self.kind == "videos":
-            frames = read_clip(path, self.clip_frames, self.size, crop=self.crop)
-        else:
-            frames = read_image(path, self.size, crop=self.crop)
-        return {
-            "frames": frames.float() / 255,
-            "name": path.relative_to(self.root).as_posix(),
-        }
+            return self.reader(path)
+        return read_image(path, self.reader.size, crop=self.reader.crop)

@@ -94,12 +94,19 @@ def listed(paths: Iterable[str]) -> str:
 def collate(samples: Sequence[Sample]) -> Sample:
     """Stack samples into a batch; ``unreadable`` becomes one flat list of paths.
 
+    Lists, such as the answers to a question, stay one list per sample.
+
     Args:
         samples: Dictionaries with equal keys, as :class:`SkipUnreadable` gives them.
 
     Returns:
         The batch, tensors stacked, strings in a list.
     """
-    bare = [{k: v for k, v in sample.items() if k != "unreadable"} for sample in samples]
-    batch: Sample = default_collate(bare)
-    return {**batch, "unreadable": [p for sample in samples for p in sample.get("unreadable", ())]}
+    unreadable = [path for sample in samples for path in sample.get("unreadable", ())]
+    lists = {key for key, value in samples[0].items() if isinstance(value, list)} - {"unreadable"}
+    left = {"unreadable", *lists}
+    batch: Sample = default_collate(
+        [{key: value for key, value in sample.items() if key not in left} for sample in samples]
+    )
+    kept = {key: [sample[key] for sample in samples] for key in lists}
+    return {**batch, **kept, "unreadable": unreadable}

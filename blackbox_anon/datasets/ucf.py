@@ -3,10 +3,13 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from torch.utils.data import Dataset
+from torch import Tensor
+from typing_extensions import override
 
-from blackbox_anon.datasets.resizing import Crop
-from blackbox_anon.datasets.video import read_clip
+from blackbox_anon.datasets.abstract import AbstractDataset
+from blackbox_anon.datasets.lists import read_lines
+from blackbox_anon.datasets.video_files import videos_of
+from blackbox_anon.decoding import ClipReader
 from blackbox_anon.errors import DatasetNotFoundError
 
 VIDEO_FOLDERS = ("UCF-101", "UCF101", "videos")
@@ -18,15 +21,16 @@ Get UCF101.rar and UCF101TrainTestSplits-RecognitionTask.zip from the UCF101 pag
 for Research in Computer Vision (CRCV), University of Central Florida, and unpack both there."""
 
 
-class UCF101(Dataset[dict[str, Any]]):
+class UCF101(AbstractDataset):
     """UCF101: 13,320 clips of 101 human actions, in three official splits.
 
     Expects ``<root>/UCF-101/<Class>/v_<Class>_gXX_cYY.avi`` and ``<root>/ucfTrainTestlist/`` as
     the archives unpack; ``UCF101`` or ``videos`` also serve as the video folder, clips may lie
     flat in it, and letter case does not matter (the class is ``HandstandPushups``, its clips
     ``v_HandStandPushups_*``). ``label`` is the id in ``classInd.txt`` minus one, which is not the
-    alphabetical order. A listed clip that is not on disk is an unreadable sample. The authors
-    state no licence; cite Soomro et al., `UCF101 <https://arxiv.org/abs/1212.0402>`_ (2012).
+    alphabetical order; labels in a list are not read, altered test lists have them too. A listed
+    clip that is not on disk is an unreadable sample. The authors state no licence; cite Soomro et
+    al., `UCF101 <https://arxiv.org/abs/1212.0402>`_ (2012).
 
     A sample is ``frames`` ``(T, 3, H, W)`` in ``[0, 1]``, ``label``, ``name`` as in the list.
 
@@ -34,9 +38,7 @@ class UCF101(Dataset[dict[str, Any]]):
         root: The folder with the videos and the lists.
         split: Official split.
         train: Its train list, else its test list.
-        clip_frames: Frames per clip, uniformly spaced.
-        size: Side of a frame in pixels; ``None`` keeps the native size.
-        crop: See :func:`~blackbox_anon.datasets.resize`.
+        reader: How clips become frames; ``None`` is ``ClipReader()``.
 
     Raises:
         DatasetNotFoundError: If the videos folder or a list is missing, or a list is damaged.
@@ -49,37 +51,32 @@ class UCF101(Dataset[dict[str, Any]]):
         split: Literal[1, 2, 3] = 1,
         *,
         train: bool = True,
-        clip_frames: int = 8,
-        size: int | None = 224,
-        crop: Crop = "center",
+        reader: ClipReader | None = None,
     ) -> None:
         if split not in (1, 2, 3):
             raise ValueError(f"split: expected 1, 2 or 3, found {split!r}")
-        self.clip_frames = clip_frames
-        self.size = size
-        self.crop: Crop = crop
+        self.reader = reader or ClipReader()
         self.classes = ucf101_classes(root)
+        self.attributes: list[str] = []
         list_name = f"{'train' if train else 'test'}list{split:02d}.txt"
         self.names, self.labels = self._listed(_list_file(Path(root), list_name))
-        self._videos = _video_folder(Path(root))
-        self._files = {path.name.lower(): path for path in sorted(self._videos.rglob("*.avi"))}
+        self._videos = videos_of(root, VIDEO_FOLDERS, self.classes, f"UCF101 {EXPECTED}")
 
-    def __len__(self) -> int:
-        return len(self.names)
+    @override
+    def file(self, index: int) -> Path:
+        return self._videos.find(self.names[index])
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        name = self.names[index]
-        path = self._files.get(Path(name).name.lower(), self._videos / name)
-        clip = read_clip(path, self.clip_frames, self.size, crop=self.crop)
-        return {
-            "frames": clip.float() / 255,
-            "label": self.labels[index],
-            "name": name,
-        }
+    @override
+    def targets(self, index: int) -> dict[str, Any]:
+        return {"label": self.labels[index]}
+
+    @override
+    def frames(self, index: int) -> Tensor:
+        return self.reader(self.file(index))
 
     def _listed(self, file: Path) -> tuple[list[str], list[int]]:
         ids = {name.lower(): label for label, name in enumerate(self.classes)}
-        names = [line.split()[0].replace("\\", "/") for line in _lines(file)]
+        names = [line.split()[0].replace("\\", "/") for line in read_lines(file)]
         unknown = [name for name in names if name.split("/")[0].lower() not in ids]
         if unknown or not names:
             found = f"unknown class in {unknown[0]!r}" if unknown else "an empty list"
@@ -100,14 +97,10 @@ def ucf101_classes(root: str | Path) -> list[str]:
         DatasetNotFoundError: If the file is missing or is not ``<id> <Class>`` with ids 1, 2, ...
     """
     file = _list_file(Path(root), "classInd.txt")
-    rows = [line.split() for line in _lines(file)]
+    rows = [line.split() for line in read_lines(file)]
     if not rows or [row[0] for row in rows] != [str(i + 1) for i in range(len(rows))]:
         raise DatasetNotFoundError(f"{file}: expected lines '1 <Class>', '2 <Class>', ... in order")
     return [row[-1] for row in rows]
-
-
-def _lines(file: Path) -> list[str]:
-    return [line.strip() for line in file.read_text("utf-8-sig").splitlines() if line.strip()]
 
 
 def _list_file(root: Path, name: str) -> Path:
@@ -115,10 +108,3 @@ def _list_file(root: Path, name: str) -> Path:
     if not file.is_file():
         raise DatasetNotFoundError(f"UCF101 not found: no {file};\n{EXPECTED}")
     return file
-
-
-def _video_folder(root: Path) -> Path:
-    for folder in VIDEO_FOLDERS:
-        if (root / folder).is_dir():
-            return root / folder
-    raise DatasetNotFoundError(f"UCF101 not found: no {root / VIDEO_FOLDERS[0]};\n{EXPECTED}")

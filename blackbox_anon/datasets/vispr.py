@@ -5,18 +5,22 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from torch.utils.data import Dataset
+from torch import Tensor
+from typing_extensions import override
 
-from blackbox_anon.datasets.attributes import ATTRIBUTE_NAMES, VISPR1_ATTRIBUTES
+from blackbox_anon.datasets.abstract import AbstractDataset
+from blackbox_anon.datasets.attributes import VISPR1_ATTRIBUTES
 from blackbox_anon.datasets.image import read_image
+from blackbox_anon.datasets.lists import read_lines, unique
 from blackbox_anon.datasets.resizing import Crop
+from blackbox_anon.datasets.vispr_attributes import VISPR_ATTRIBUTES
 from blackbox_anon.datasets.vispr_labels import AbstractLabels, CSVLabels, JSONLabels
 from blackbox_anon.errors import DatasetNotFoundError
 
 VISPRSplit = Literal["train2017", "val2017", "test2017"]
 
 EXPECTED = """expected
-  <root>/<split>.txt                            one annotation path per line
+  <root>/<split>.txt                            one annotation path per line; without it, all JSON
   <root>/images/<split>/<id>.jpg                or <root>/<split>/<id>.jpg
   <root>/annotations/<split>/<id>.json          or <root>/<split>/<id>.json,
                                                 or one <root>/vispr7_<split>.csv
@@ -24,7 +28,7 @@ Get the lists and archives from the VISPR page of "Towards a Visual Privacy Advi
 (Orekondy, Schiele and Fritz, Max Planck Institute for Informatics) and unpack them there."""
 
 
-class VISPR(Dataset[dict[str, Any]]):
+class VISPR(AbstractDataset):
     """VISPR: 22,167 photographs labelled with 68 privacy attributes.
 
     Expects the list ``<root>/<split>.txt``; images ``<root>/images/<split>/<id>.jpg``, or under
@@ -61,45 +65,56 @@ class VISPR(Dataset[dict[str, Any]]):
     ) -> None:
         if split not in ("train2017", "val2017", "test2017"):
             raise ValueError(f"split: expected train2017, val2017 or test2017, found {split!r}")
-        unknown = [a for a in attributes if a not in ATTRIBUTE_NAMES]
+        unknown = [a for a in attributes if a not in VISPR_ATTRIBUTES]
         if unknown or not attributes:
             raise ValueError(
-                f"attributes: expected ids among {sorted(ATTRIBUTE_NAMES)}, found {unknown}"
+                f"attributes: expected ids among {list(VISPR_ATTRIBUTES)}, found {unknown}"
             )
         self.attributes = list(attributes)
+        self.classes: list[str] = []
         self.size = size
         self.crop: Crop = crop
         self.split = split
         self.ids = _listed_ids(Path(root), split)
+        self.names = [f"{split}/{image_id}" for image_id in self.ids]
         self._image_folders = _image_folders(Path(root), split)
         self._labels = _find_labels(Path(root), split, self.ids, self.attributes)
 
-    def __len__(self) -> int:
-        return len(self.ids)
+    @property
+    @override
+    def origins(self) -> list[str]:
+        return self.ids
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        image_id = self.ids[index]
-        present = self._labels(image_id)
-        image = read_image(self._image_file(image_id), self.size, crop=self.crop)
+    @override
+    def file(self, index: int) -> Path:
+        candidates = [folder / f"{self.ids[index]}.jpg" for folder in self._image_folders]
+        return next((path for path in candidates if path.is_file()), candidates[0])
+
+    @override
+    def targets(self, index: int) -> dict[str, Any]:
+        present = self._labels(self.ids[index])
         return {
-            "frames": image.float() / 255,
             "attributes": torch.tensor(
                 [float(a in present) for a in self.attributes], dtype=torch.float32
-            ),
-            "name": f"{self.split}/{image_id}",
+            )
         }
 
-    def _image_file(self, image_id: str) -> Path:
-        candidates = [folder / f"{image_id}.jpg" for folder in self._image_folders]
-        return next((path for path in candidates if path.is_file()), candidates[0])
+    @override
+    def frames(self, index: int) -> Tensor:
+        return read_image(self.file(index), self.size, crop=self.crop)
 
 
 def _listed_ids(root: Path, split: str) -> list[str]:
     file = root / f"{split}.txt"
     if not file.is_file():
+        annotated = [
+            file for folder in _label_folders(root, split) for file in folder.glob("*.json")
+        ]
+        if annotated:
+            return sorted({file.stem for file in annotated})
         raise DatasetNotFoundError(f"VISPR not found: no {file};\n{EXPECTED}")
-    lines = (line.strip().replace("\\", "/") for line in file.read_text("utf-8-sig").splitlines())
-    ids = [Path(line).stem for line in lines if line]
+    lines = (line.replace("\\", "/") for line in read_lines(file))
+    ids = unique([Path(line).stem for line in lines], file)
     if not ids:
         raise DatasetNotFoundError(f"{file}: expected one annotation path per line, found none")
     return ids
@@ -113,8 +128,12 @@ def _image_folders(root: Path, split: str) -> list[Path]:
     return folders
 
 
+def _label_folders(root: Path, split: str) -> tuple[Path, ...]:
+    return root / "annotations" / split, root / split
+
+
 def _find_labels(root: Path, split: str, ids: list[str], attributes: list[str]) -> AbstractLabels:
-    for folder in (root / "annotations" / split, root / split):
+    for folder in _label_folders(root, split):
         if any((folder / f"{image_id}.json").is_file() for image_id in ids):
             return JSONLabels(folder)
     table = root / f"vispr7_{split}.csv"

@@ -1,7 +1,8 @@
 """The differentiable privacy reviewer's contract."""
 
+import copy
 from abc import ABC, abstractmethod
-from typing import Literal
+from typing import Literal, Self
 
 from torch import Tensor, nn
 
@@ -13,6 +14,11 @@ class AbstractReviewer(nn.Module, ABC):
 
     num_attributes: int
     privacy_loss_name: PrivacyLoss
+
+    @property
+    def name(self) -> str:
+        """What a result calls it."""
+        return type(self).__name__
 
     @abstractmethod
     def forward(self, frames: Tensor) -> Tensor:
@@ -37,3 +43,13 @@ class AbstractReviewer(nn.Module, ABC):
     @abstractmethod
     def restart(self, generation: int) -> None:
         """Begin anew where the scheme has restarts; ``generation`` counts them from 1."""
+
+    def fresh(self, seed: int) -> Self:
+        """Return a copy as it was before any training on attributes.
+
+        Args:
+            seed: Decides its random weights.
+        """
+        copied = copy.deepcopy(self)
+        copied.restart(seed)
+        return copied

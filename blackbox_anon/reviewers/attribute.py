@@ -1,5 +1,8 @@
 """A timm backbone with multi-label logits."""
 
+import copy
+from typing import Self
+
 import timm
 import torch
 from torch import Tensor, nn
@@ -51,7 +54,7 @@ class AttributeReviewer(AbstractReviewer):
         self._arguments = {"num_classes": num_attributes} | (
             {"img_size": image_size} if image_size else {}
         )
-        self._backbone_name = backbone
+        self._backbone_name, self._pretrained = backbone, pretrained
         self.backbone: nn.Module = timm.create_model(
             backbone, pretrained=pretrained, **self._arguments
         )
@@ -60,6 +63,11 @@ class AttributeReviewer(AbstractReviewer):
         self.register_buffer("std", torch.tensor(data["std"]).view(3, 1, 1), persistent=False)
         if weights is not None:
             load_weights(self, weights, kind="reviewer")
+
+    @property
+    @override
+    def name(self) -> str:
+        return self._backbone_name + (" (pretrained)" if self._pretrained else "")
 
     @override
     def forward(self, frames: Tensor) -> Tensor:
@@ -79,7 +87,18 @@ class AttributeReviewer(AbstractReviewer):
 
     @override
     def restart(self, generation: int) -> None:
+        self._start_anew(generation, pretrained=False)
+
+    @override
+    def fresh(self, seed: int) -> Self:
+        copied = copy.deepcopy(self)
+        copied._start_anew(seed, pretrained=self._pretrained)
+        return copied
+
+    def _start_anew(self, seed: int, *, pretrained: bool) -> None:
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(generation)
-            fresh: nn.Module = timm.create_model(self._backbone_name, **self._arguments)
+            torch.manual_seed(seed)
+            fresh: nn.Module = timm.create_model(
+                self._backbone_name, pretrained=pretrained, **self._arguments
+            )
         self.backbone.load_state_dict(fresh.state_dict())

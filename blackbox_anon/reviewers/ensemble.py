@@ -1,6 +1,7 @@
 """Several reviewers at once, with restarts: the worst member counts."""
 
 from collections.abc import Sequence
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -25,7 +26,7 @@ class ReviewerEnsemble(AbstractReviewer):
             msg = "`members` must hold at least one reviewer; found none"
             raise ValueError(msg)
         self.members = nn.ModuleList(members)
-        self._restart = [member.restart for member in members]
+        self._reviewers = tuple(members)  # typed; registered by `members`
         self.num_attributes = members[0].num_attributes
         self.privacy_loss_name = members[0].privacy_loss_name
 
@@ -46,4 +47,9 @@ class ReviewerEnsemble(AbstractReviewer):
 
     @override
     def restart(self, generation: int) -> None:
-        self._restart[generation % len(self._restart)](generation)
+        self._reviewers[generation % len(self._reviewers)].restart(generation)
+
+    @override
+    def fresh(self, seed: int) -> Self:
+        members = [member.fresh(seed + i) for i, member in enumerate(self._reviewers)]
+        return type(self)(members)

@@ -2,6 +2,7 @@
 
 :class:`RetrievalScorer` reads the text alone; :class:`LogprobScorer` reads the log-probabilities
 that some services report with it, and gives a loss that changes smoothly with the pixels.
+:class:`AnswerSimilarity` compares an answer with those that people gave.
 
 Example:
     >>> from blackbox_anon.mllms import Response
@@ -13,6 +14,7 @@ Example:
 """
 
 from blackbox_anon.scorers.abstract import AbstractScorer
+from blackbox_anon.scorers.answer_similarity import Aggregation, AnswerSimilarity
 from blackbox_anon.scorers.class_texts import camel_case_to_text, underscore_to_text
 from blackbox_anon.scorers.logprob import LogprobScorer
 from blackbox_anon.scorers.retrieval import RetrievalScorer
@@ -25,6 +27,8 @@ from blackbox_anon.scorers.text_encoders import (
 __all__ = [
     "AbstractScorer",
     "AbstractTextEncoder",
+    "Aggregation",
+    "AnswerSimilarity",
     "CharacterNGramEncoder",
     "LogprobScorer",
     "OpenCLIPTextEncoder",

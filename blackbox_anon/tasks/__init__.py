@@ -7,6 +7,15 @@ and how good an answer is.
 from blackbox_anon.tasks.abstract import AbstractTask
 from blackbox_anon.tasks.action import ActionRecognition
 from blackbox_anon.tasks.black_box import BlackBoxAnonymization
+from blackbox_anon.tasks.questions import QuestionAnswering
 from blackbox_anon.tasks.reconstruction import ReconstructionTask
+from blackbox_anon.tasks.vqa import VisualQuestionAnswering
 
-__all__ = ["AbstractTask", "ActionRecognition", "BlackBoxAnonymization", "ReconstructionTask"]
+__all__ = [
+    "AbstractTask",
+    "ActionRecognition",
+    "BlackBoxAnonymization",
+    "QuestionAnswering",
+    "ReconstructionTask",
+    "VisualQuestionAnswering",
+]

@@ -1,21 +1,27 @@
 """What every task has: an anonymizer, a black box to ask, a reviewer to look."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from lightning.pytorch import LightningModule
-from torch import Tensor
+from torch import Tensor, nn
+from torchmetrics import Metric
 from typing_extensions import override
 
 from blackbox_anon.anonymizers import UNetAnonymizer
-from blackbox_anon.metrics import ClassMeanAveragePrecision
+from blackbox_anon.judges import AbstractJudge, RetrainedClassifier
+from blackbox_anon.metrics import ClassMeanAveragePrecision, SampleMean
+from blackbox_anon.metrics.functional import sample_ids
 from blackbox_anon.mllms import AbstractMLLM, Response, check_black_box
 from blackbox_anon.reviewers import AbstractReviewer
 from blackbox_anon.tasks.guards import refuse_unsupported
+from blackbox_anon.tasks.privacy_test import PrivacyTest
+from blackbox_anon.tasks.results import utility_result, write_results
 from blackbox_anon.types import PrivacyBatch, UtilityBatch
 
 UTILITY_LOADER = 0
+STAGES = ("val", "test")
 
 
 class AbstractTask(LightningModule, ABC):
@@ -24,17 +30,28 @@ class AbstractTask(LightningModule, ABC):
     A subclass says what to ask and how good an answer is: :meth:`prompts` and
     :meth:`response_losses`. Validation and test read two loaders, utility first, then privacy.
 
+    A test is judged by ``privacy_judge``, whose name is in the names of what is logged, and written
+    to ``results.json`` beside the logs. Samples with one name count once, over all processes.
+
     Args:
         anonymizer: Frames to frames.
         reviewer: Differentiable privacy reviewer.
         mllm: The black box. A plain attribute, no submodule: it never enters a checkpoint.
+        privacy_judge: Who judges privacy in a test; ``None`` is the strictest, a
+            :class:`~blackbox_anon.judges.RetrainedClassifier`. Training and validation do not
+            need it.
     """
 
     chance_score: float = float("-inf")
     """Utility score of guessing; the collapse guard compares with it."""
 
     def __init__(
-        self, anonymizer: UNetAnonymizer, reviewer: AbstractReviewer, mllm: AbstractMLLM
+        self,
+        anonymizer: UNetAnonymizer,
+        reviewer: AbstractReviewer,
+        mllm: AbstractMLLM,
+        *,
+        privacy_judge: AbstractJudge | None = None,
     ) -> None:
         super().__init__()
         check_black_box(mllm)
@@ -43,7 +60,13 @@ class AbstractTask(LightningModule, ABC):
         self.mllm = mllm
         self.register_buffer("evaluation_queries", torch.zeros((), dtype=torch.int64))
         self.val_attributes = ClassMeanAveragePrecision(reviewer.num_attributes)
-        self.test_attributes = ClassMeanAveragePrecision(reviewer.num_attributes)
+        self.privacy_judge = privacy_judge or RetrainedClassifier()
+        self.privacy_test = PrivacyTest(self.privacy_judge, reviewer.num_attributes)
+        names = [f"{s}/{n}" for s in STAGES for n in ("utility_loss", "utility_score")]
+        self._means = {name: SampleMean() for name in names}
+        self.utility_means = nn.ModuleDict(self._means)
+        self._asked = 0
+        self._logged: dict[str, Metric] = {}  # the utility metrics of the current test
 
     evaluation_queries: Tensor
 
@@ -64,29 +87,76 @@ class AbstractTask(LightningModule, ABC):
         anonymized: Tensor = self.anonymizer(frames)
         return anonymized
 
+    def utility_values(
+        self, stage: str, responses: Sequence[Response], batch: UtilityBatch, ids: Tensor
+    ) -> dict[str, Metric]:
+        """Update the task's own metrics with a batch and return them by the names to log.
+
+        Args:
+            stage: ``val`` or ``test``.
+            responses: What the black box said.
+            batch: What it was asked about.
+            ids: Tells samples apart, shape ``(B,)``.
+        """
+        del stage, responses, batch, ids  # a task without a metric of its own
+        return {}
+
+    def utility_description(self) -> dict[str, object]:
+        """Return what a reader must know to compare the utility numbers of a test."""
+        return {}
+
     @override
     def setup(self, stage: str) -> None:
         refuse_unsupported(self.trainer)
-        attributes = getattr(self.trainer, "datamodule", None)
-        expected = getattr(attributes, "num_attributes", self.reviewer.num_attributes)
+        data = getattr(self.trainer, "datamodule", None)
+        expected = getattr(data, "num_attributes", self.reviewer.num_attributes)
         if expected != self.reviewer.num_attributes:
             msg = (
                 f"`reviewer.num_attributes` must be the data's ({expected}); "
                 f"found {self.reviewer.num_attributes}"
             )
             raise ValueError(msg)
+        if stage == "test":
+            tested = len(self._tested_attributes())
+            self.privacy_test = PrivacyTest(self.privacy_judge, tested).to(self.device)
 
     @override
     def validation_step(
         self, batch: UtilityBatch | PrivacyBatch, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        self._evaluate(batch, dataloader_idx, "val", self.val_attributes)
+        if dataloader_idx == UTILITY_LOADER:
+            self._evaluate_utility(batch, "val")  # type: ignore[arg-type]  # loader 0
+        else:
+            self._validate_privacy(batch)  # type: ignore[arg-type]  # loader 1
+
+    @override
+    def on_validation_epoch_end(self) -> None:
+        self._count_queries()
+
+    @override
+    def on_test_start(self) -> None:
+        self._logged = {}
+        if self._judged:
+            self.privacy_test.prepare(self, self.reviewer)
 
     @override
     def test_step(
         self, batch: UtilityBatch | PrivacyBatch, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
-        self._evaluate(batch, dataloader_idx, "test", self.test_attributes)
+        if dataloader_idx == UTILITY_LOADER:
+            self._evaluate_utility(batch, "test")  # type: ignore[arg-type]  # loader 0
+        else:
+            self.privacy_test.update(self, batch)  # type: ignore[arg-type]  # loader 1
+            self._log_metrics(self.privacy_test.logged)
+
+    @override
+    def on_test_epoch_end(self) -> None:
+        self._count_queries()
+        write_results(
+            self,
+            utility={**self.utility_description(), **utility_result(self._logged)},
+            privacy=self.privacy_test.result(self._tested_attributes()) if self._judged else None,
+        )
 
     @override
     def predict_step(
@@ -94,35 +164,47 @@ class AbstractTask(LightningModule, ABC):
     ) -> dict[str, object]:
         return {"frames": self(batch["frames"]), "name": batch["name"]}
 
-    def _evaluate(
-        self,
-        batch: UtilityBatch | PrivacyBatch,
-        dataloader_idx: int,
-        stage: str,
-        metric: ClassMeanAveragePrecision,
-    ) -> None:
-        anonymized = self(batch["frames"])
-        if dataloader_idx == UTILITY_LOADER:
-            self._evaluate_utility(anonymized, batch, stage)  # type: ignore[arg-type]  # loader 0
-        else:
-            metric.update(self.reviewer(anonymized), batch["attributes"])  # type: ignore[typeddict-item]  # loader 1
-            self.log(f"{stage}/reviewer_cmap_ap", metric, add_dataloader_idx=False)
+    @property
+    def _judged(self) -> bool:
+        return len(self.trainer.num_test_batches) > UTILITY_LOADER + 1
 
-    def _evaluate_utility(self, anonymized: Tensor, batch: UtilityBatch, stage: str) -> None:
+    def _tested_attributes(self) -> list[str]:
+        data = getattr(self.trainer, "datamodule", None)
+        trained = getattr(data, "attributes", None)
+        names = [f"attribute {i}" for i in range(self.reviewer.num_attributes)]
+        return list(getattr(data, "test_attributes", trained) or names)
+
+    def _validate_privacy(self, batch: PrivacyBatch) -> None:
+        logits = self.reviewer(self(batch["frames"]))
+        self.val_attributes.update(logits, batch["attributes"], sample_ids(batch["name"]))
+        self._log_metrics({"val/reviewer_cmap_ap": self.val_attributes})
+
+    def _evaluate_utility(self, batch: UtilityBatch, stage: str) -> None:
         prompts = self.prompts(batch)
-        responses = self.mllm.query(anonymized, prompts)
-        asked = self.evaluation_queries.new_tensor(len(prompts))
+        responses = self.mllm.query(self(batch["frames"]), prompts)
+        self._asked += len(prompts)
+        ids = sample_ids(batch["name"])
+        found = {
+            f"{stage}/utility_loss": self.response_losses(responses, batch),
+            f"{stage}/utility_score": self.response_scores(responses, batch),
+        }
+        for name, values in found.items():
+            self._means[name].update(values.to(self.device), ids)
+        metrics: dict[str, Metric] = {name: self._means[name] for name in found}
+        metrics |= self.utility_values(stage, responses, batch, ids)
+        self._log_metrics(metrics)
+        if stage == "test":
+            self._logged |= metrics
+
+    def _log_metrics(self, metrics: Mapping[str, Metric]) -> None:
+        for name, metric in metrics.items():
+            self.log(name, metric, prog_bar=True, add_dataloader_idx=False, metric_attribute=name)
+
+    def _count_queries(self) -> None:
+        """Add what all processes asked; once at the end, as they may have unequal shares."""
+        asked = self.evaluation_queries.new_tensor(self._asked)
         self.evaluation_queries += self._over_ranks(asked, "sum")
-        self.log_dict(
-            {
-                f"{stage}/utility_loss": self.response_losses(responses, batch).mean(),
-                f"{stage}/utility_score": self.response_scores(responses, batch).mean(),
-            },
-            prog_bar=True,
-            add_dataloader_idx=False,
-            batch_size=len(prompts),
-            sync_dist=True,
-        )
+        self._asked = 0
 
     def _over_ranks(self, values: Tensor, how: str) -> Tensor:
         reduced: Tensor = self.trainer.strategy.reduce(values.clone(), reduce_op=how)

@@ -3,23 +3,35 @@
 from collections.abc import Sequence
 
 from lightning.pytorch.cli import OptimizerCallable
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import SGD, Adam
+from torchmetrics import Metric
 from typing_extensions import override
 
 from blackbox_anon.anonymizers import UNetAnonymizer
 from blackbox_anon.estimators import AbstractEstimator
+from blackbox_anon.judges import AbstractJudge
+from blackbox_anon.metrics import TopKAccuracy, VQAAccuracy
+from blackbox_anon.metrics.functional import top_k_correct
 from blackbox_anon.mllms import AbstractMLLM, Response
 from blackbox_anon.reviewers import AbstractReviewer
 from blackbox_anon.scalarizations import AbstractScalarization
 from blackbox_anon.scorers import AbstractScorer, CharacterNGramEncoder, RetrievalScorer
+from blackbox_anon.tasks.abstract import STAGES
 from blackbox_anon.tasks.black_box import BlackBoxAnonymization
+from blackbox_anon.tasks.questions import QuestionAnswering
 from blackbox_anon.types import UtilityBatch
+
+TOP = (1, 5)
 
 
 class ActionRecognition(BlackBoxAnonymization):
     """The MLLM is asked what is done; L_MLLM is the cross-entropy over class scores.
+
+    Validation and test log ``top1`` and ``top5``, see :class:`~blackbox_anon.metrics.TopKAccuracy`:
+    a class that ties with another is not the best. On a batch with questions, of a test on another
+    set than was trained on, the MLLM is asked these instead, and ``vqa_accuracy`` is logged.
 
     Args:
         prompt: The question, the same for every clip: a prompt drawn per call would break a pair.
@@ -29,6 +41,8 @@ class ActionRecognition(BlackBoxAnonymization):
             text encoder.
         logit_scale: Factor of the scores inside the softmax, positive, logged. The paper gives
             none: 1 leaves the loss of 101 cosines almost flat, CLIP's own is 100.
+        questions: How questions are asked and judged where a batch has them; ``None`` is the
+            default of :class:`~blackbox_anon.tasks.QuestionAnswering`.
         anonymizer: As for :class:`BlackBoxAnonymization`, and so are all other arguments.
         reviewer: See there.
         mllm: See there.
@@ -42,6 +56,7 @@ class ActionRecognition(BlackBoxAnonymization):
         reviewer_optimizer: See there.
         reviewer_steps: See there.
         reviewer_restart_every: See there.
+        privacy_judge: See there.
 
     Reference:
         Appendix E; VLM-Eval (Li et al., 2023) for the retrieval rule.
@@ -57,6 +72,7 @@ class ActionRecognition(BlackBoxAnonymization):
         classes: list[str] | None = None,
         scorer: AbstractScorer | None = None,
         logit_scale: float = 1.0,
+        questions: QuestionAnswering | None = None,
         estimator: AbstractEstimator | None = None,
         scalarization: AbstractScalarization | None = None,
         anonymizer_optimizer: OptimizerCallable = lambda p: SGD(p, lr=0.01),
@@ -67,6 +83,7 @@ class ActionRecognition(BlackBoxAnonymization):
         reviewer_optimizer: OptimizerCallable = lambda p: Adam(p, lr=1e-3),
         reviewer_steps: int = 1,
         reviewer_restart_every: int = 0,
+        privacy_judge: AbstractJudge | None = None,
     ) -> None:
         super().__init__(
             anonymizer,
@@ -82,39 +99,83 @@ class ActionRecognition(BlackBoxAnonymization):
             reviewer_optimizer=reviewer_optimizer,
             reviewer_steps=reviewer_steps,
             reviewer_restart_every=reviewer_restart_every,
+            privacy_judge=privacy_judge,
         )
         if logit_scale <= 0:
             msg = f"`logit_scale` must be positive; found {logit_scale}"
             raise ValueError(msg)
         self.prompt, self.logit_scale = prompt, logit_scale
-        self.classes = list(classes or ())
+        self._given_classes = list(classes or ())
+        self.classes = self._given_classes
         self.scorer = scorer or RetrievalScorer(CharacterNGramEncoder())
+        self.questions = questions or QuestionAnswering()
+        self._top = {stage: {k: TopKAccuracy(k) for k in TOP} for stage in STAGES}
+        self._vqa = {stage: VQAAccuracy(self.questions.variant) for stage in STAGES}
+        top = {f"{stage}/top{k}": self._top[stage][k] for stage in STAGES for k in TOP}
+        vqa = {f"{stage}/vqa_accuracy": self._vqa[stage] for stage in STAGES}
+        self.accuracies = nn.ModuleDict({**top, **vqa})
 
     @override
     def setup(self, stage: str) -> None:
         super().setup(stage)
-        if not self.classes:
+        if stage == "predict":
+            return  # nothing is asked, and a folder of one's own may be all the data there is
+        if not self._given_classes:  # each time: a protocol may test on other classes
             data = getattr(self.trainer, "datamodule", None)
-            names = getattr(data, "classes", ())
-            self.classes = list(getattr(data, "class_texts", names))
-        if not self.classes:
-            msg = "`classes` must be given where the data module has none; found neither"
-            raise ValueError(msg)
-        self.chance_score = 1 / len(self.classes)
+            self.classes = list(getattr(data, "class_texts", ()) or getattr(data, "classes", ()))
+        if stage in ("fit", "validate"):  # a test may be one of questions
+            self._check_classes()
+        if self.classes:
+            self.chance_score = 1 / len(self.classes)
 
     @override
     def prompts(self, batch: UtilityBatch) -> list[str]:
+        if "question" in batch:
+            return self.questions.prompts(batch)
         return [self.prompt] * len(batch["label"])
 
     @override
     def response_losses(self, responses: Sequence[Response], batch: UtilityBatch) -> Tensor:
+        if "question" in batch:
+            return self.questions.losses(responses, batch)
         logits = self.logit_scale * self.class_scores(responses)
         return functional.cross_entropy(logits, batch["label"].cpu(), reduction="none")
 
     @override
     def response_scores(self, responses: Sequence[Response], batch: UtilityBatch) -> Tensor:
-        return (self.class_scores(responses).argmax(1) == batch["label"].cpu()).float()
+        if "question" in batch:
+            return self.questions.scores(responses, batch)
+        return top_k_correct(self.class_scores(responses), batch["label"].cpu()).float()
+
+    @override
+    def utility_values(
+        self, stage: str, responses: Sequence[Response], batch: UtilityBatch, ids: Tensor
+    ) -> dict[str, Metric]:
+        if "question" in batch:
+            self._vqa[stage].update([r.text for r in responses], batch["answers"], ids)
+            return {f"{stage}/vqa_accuracy": self._vqa[stage]}
+        scores = self.class_scores(responses).to(self.device)
+        for metric in self._top[stage].values():
+            metric.update(scores, batch["label"], ids)
+        return {f"{stage}/top{k}": metric for k, metric in self._top[stage].items()}
+
+    @override
+    def utility_description(self) -> dict[str, object]:
+        if not self.classes:
+            return self.questions.description()
+        return {
+            "prompt": self.prompt,
+            "classes": len(self.classes),
+            "scorer": type(self.scorer).__name__,
+            "ties": "against",
+        }
 
     def class_scores(self, responses: Sequence[Response]) -> Tensor:
         """Score the classes, shape ``(B, K)``, by :attr:`scorer`."""
+        self._check_classes()
         return self.scorer.scores(responses, self.classes)
+
+    def _check_classes(self) -> None:
+        if not self.classes:
+            msg = "`classes` must be given where the data module has none; found neither"
+            raise ValueError(msg)

@@ -10,6 +10,7 @@ from typing_extensions import override
 from blackbox_anon.anonymizers import UNetAnonymizer
 from blackbox_anon.estimators import AbstractEstimator, BlackBoxProblem, CriticalHistorySPSA
 from blackbox_anon.estimators.functional import power_decay
+from blackbox_anon.judges import AbstractJudge
 from blackbox_anon.mllms import AbstractMLLM
 from blackbox_anon.reviewers import AbstractReviewer
 from blackbox_anon.scalarizations import AbstractScalarization, AugmentedTchebycheff
@@ -45,6 +46,7 @@ class BlackBoxAnonymization(AbstractTask):
         reviewer_optimizer: For the reviewer.
         reviewer_steps: Reviewer steps per anonymizer step.
         reviewer_restart_every: Steps between restarts of a reviewer (VITA); 0 for never.
+        privacy_judge: Who judges privacy in a test, see :class:`AbstractTask`.
 
     Reference:
         Sec. 3.5 of "When Visual Privacy Protection Meets Multimodal Large Language Models",
@@ -71,8 +73,9 @@ class BlackBoxAnonymization(AbstractTask):
         reviewer_optimizer: OptimizerCallable = lambda p: Adam(p, lr=1e-3),
         reviewer_steps: int = 1,
         reviewer_restart_every: int = 0,
+        privacy_judge: AbstractJudge | None = None,
     ) -> None:
-        super().__init__(anonymizer, reviewer, mllm)
+        super().__init__(anonymizer, reviewer, mllm, privacy_judge=privacy_judge)
         if max_step_norm is not None and max_step_norm <= 0:
             msg = f"`max_step_norm` must be positive or None; found {max_step_norm}"
             raise ValueError(msg)

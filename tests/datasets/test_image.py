@@ -51,6 +51,17 @@ def test_a_decompression_bomb_is_unreadable(
             read_image(tmp_path / "bomb.png", 32)
 
 
+def test_a_photograph_beyond_the_limit_is_decoded_at_a_fraction(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("RGB", (640, 480), (200, 10, 10)).save(tmp_path / "photo.jpg")
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 200_000)
+    monkeypatch.setattr("blackbox_anon.datasets.image.DRAFT_ABOVE_PIXELS", 100_000)
+    assert read_image(tmp_path / "photo.jpg", 64).shape == (3, 64, 64)
+    with pytest.raises(UnreadableFileError, match="640 x 480 pixels, more than 200000"):
+        read_image(tmp_path / "photo.jpg", None)
+
+
 def test_damaged_files_are_named(tmp_path: Path) -> None:
     Image.effect_noise((80, 80), 50).save(tmp_path / "whole.jpg")
     whole = (tmp_path / "whole.jpg").read_bytes()

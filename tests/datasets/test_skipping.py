@@ -8,6 +8,7 @@ from torch.utils.data import DataLoader
 from blackbox_anon.datasets import UCF101, SkipUnreadable, UnreadableFileError, collate, read_clip
 from blackbox_anon.datasets.skipping import Sample
 from blackbox_anon.errors import UnreadableDataError
+from tests.data.readers import reader
 from tests.data.real import clips, needs_real_data
 
 
@@ -91,7 +92,7 @@ def test_a_worker_that_passes_the_limit_stops_the_run() -> None:
 
 
 def test_a_cut_clip_of_a_dataset(ucf_root: Path) -> None:
-    dataset = SkipUnreadable(UCF101(ucf_root, train=False, clip_frames=2, size=16))
+    dataset = SkipUnreadable(UCF101(ucf_root, train=False, reader=reader(2, 16)))
     assert dataset[1]["name"] == dataset[0]["name"]
     assert dataset[1]["unreadable"][0].endswith("v_HandStandPushups_g01_c01.avi")
 

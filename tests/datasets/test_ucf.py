@@ -7,11 +7,12 @@ import torch
 from blackbox_anon.datasets import UCF101, UnreadableFileError, ucf101_classes
 from blackbox_anon.errors import DatasetNotFoundError
 from tests.data import ucf
+from tests.data.readers import reader
 from tests.data.real import ROOT, needs_real_data
 
 
 def test_train_samples(ucf_root: Path) -> None:
-    dataset = UCF101(ucf_root, 1, train=True, clip_frames=4, size=32)
+    dataset = UCF101(ucf_root, 1, train=True, reader=reader(4, 32))
     assert dataset.classes == list(ucf.CLASSES) == ucf101_classes(ucf_root)
     assert [dataset[i]["label"] for i in range(len(dataset))] == [0, 1, 0]
     sample = dataset[1]
@@ -47,7 +48,7 @@ def test_letter_case_and_labels_in_a_test_list_do_not_matter(
     shutil.copytree(ucf_root, tmp_path / "ucf")
     lines = ["HandStandPushups/v_HandstandPushups_g08_c01.avi 7", "", " archery/v_x.avi "]
     (tmp_path / "ucf" / "ucfTrainTestlist" / "testlist01.txt").write_text("\n".join(lines))
-    dataset = UCF101(tmp_path / "ucf", train=False, clip_frames=2, size=16)
+    dataset = UCF101(tmp_path / "ucf", train=False, reader=reader(2, 16))
     assert dataset.labels == [1, 2]
     assert dataset[0]["frames"].shape == (2, 3, 16, 16)
 

@@ -9,6 +9,7 @@ from blackbox_anon.datasets import (
     VISPR,
     VISPR1_ATTRIBUTES,
     VISPR2_ATTRIBUTES,
+    VISPR_ATTRIBUTES,
     UnreadableFileError,
 )
 from blackbox_anon.errors import DatasetNotFoundError
@@ -39,7 +40,16 @@ def test_attributes_choose_and_order_the_columns(vispr_root: Path) -> None:
 
 
 def test_every_attribute_has_a_name() -> None:
-    assert set(VISPR1_ATTRIBUTES) | set(VISPR2_ATTRIBUTES) == set(ATTRIBUTE_NAMES)
+    assert len(VISPR_ATTRIBUTES) == 68
+    assert {*VISPR1_ATTRIBUTES, *VISPR2_ATTRIBUTES} <= set(VISPR_ATTRIBUTES) <= set(ATTRIBUTE_NAMES)
+
+
+@needs_real_data
+def test_the_attributes_are_the_authors() -> None:
+    lines = (ROOT / "vispr" / "attributes.tsv").read_text().splitlines()
+    rows = [line.split("\t") for line in lines if not line.startswith("idx")]
+    assert {row[1]: row[3].strip() for row in rows} == VISPR_ATTRIBUTES
+    assert list(VISPR_ATTRIBUTES) == [row[1] for row in rows]
 
 
 def test_everything_in_one_folder(vispr_root: Path, tmp_path: Path) -> None:

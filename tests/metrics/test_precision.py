@@ -8,30 +8,31 @@ from sklearn.metrics import precision_score
 from blackbox_anon.metrics import ClassMeanPrecision
 from blackbox_anon.metrics.functional import class_mean_precision, precision_per_attribute
 from blackbox_anon.metrics.functional.precision import NeverPredicted
-from tests.metrics.test_average_precision import random_case
+from tests.metrics.test_average_precision import CASES, random_case
 
 
-@pytest.mark.parametrize("case", range(200))
 @pytest.mark.parametrize(("never_predicted", "zero_division"), [("zero", 0.0), ("skip", np.nan)])
-def test_equals_scikit_learn_in_total_and_batchwise(
-    case: int, never_predicted: NeverPredicted, zero_division: float
+@pytest.mark.parametrize("threshold", [0.5, 0.3])
+def test_equals_scikit_learn(
+    threshold: float, never_predicted: NeverPredicted, zero_division: float
 ) -> None:
-    scores, targets = random_case(case)
-    expected = precision_score(
-        targets.numpy(), scores.numpy() > 0.5, average=None, zero_division=zero_division
-    )
-    mean = np.nan if np.isnan(expected).all() else np.nanmean(expected)
-    metric = ClassMeanPrecision(5, never_predicted=never_predicted)
-    for start in range(0, len(scores), 7):
-        rows, marks = scores[start : start + 7], targets[start : start + 7]
-        metric.update(rows, marks)
-    np.testing.assert_allclose(metric.compute(), mean, atol=1e-6)
-    value = class_mean_precision(scores, targets, never_predicted=never_predicted)
-    np.testing.assert_allclose(value, mean, atol=1e-6)
-    per_attribute = metric.per_attribute()
-    torch.testing.assert_close(
-        per_attribute, precision_per_attribute(scores, targets).float(), equal_nan=True
-    )
+    for case in range(CASES):
+        scores, targets = random_case(case)
+        if case % 3 == 0:
+            scores = (scores * 10).round() / 10  # many at the threshold itself
+        expected = precision_score(
+            targets.numpy(), scores.numpy() > threshold, average=None, zero_division=zero_division
+        )
+        mean = np.nan if np.isnan(expected).all() else np.nanmean(expected)
+        metric = ClassMeanPrecision(5, threshold, never_predicted=never_predicted)
+        for rows, marks in zip(scores.split(7), targets.split(7), strict=True):
+            metric.update(rows, marks)
+        np.testing.assert_allclose(metric.compute(), mean, atol=1e-9)
+        rule = {"threshold": threshold, "never_predicted": never_predicted}
+        value = class_mean_precision(scores, targets, **rule)  # type: ignore[arg-type]  # both are right
+        np.testing.assert_allclose(value, mean, atol=1e-9)
+        found = precision_per_attribute(scores, targets, threshold=threshold)
+        torch.testing.assert_close(metric.per_attribute(), found, equal_nan=True)
 
 
 def test_absent_but_predicted_counts_as_zero() -> None:

@@ -11,6 +11,7 @@ from torch.optim import SGD
 
 from blackbox_anon.anonymizers import UNetAnonymizer
 from blackbox_anon.estimators import SPSA
+from blackbox_anon.judges import RetrainedClassifier
 from blackbox_anon.mllms import AbstractMLLM, Response
 from blackbox_anon.reviewers import AttributeReviewer
 from blackbox_anon.scorers import LogprobScorer
@@ -55,6 +56,7 @@ def make_task(
     defaults = {
         "scorer": LogprobScorer(),
         "estimator": SPSA(0.05),
+        "privacy_judge": RetrainedClassifier(steps=2),
         "anonymizer_optimizer": lambda p: SGD(p, lr=0.5),
     }
     return ActionRecognition(**{**make_parts(mllm, seed), **defaults, **kwargs})

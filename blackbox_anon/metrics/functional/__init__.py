@@ -13,8 +13,11 @@ Example:
     tensor([0.3333, 0.6667], dtype=torch.float64)
     >>> class_mean_precision(scores, targets)
     tensor(0.7500, dtype=torch.float64)
+    >>> vqa_accuracy("Braids", ["braids"] * 2 + ["pony tail"] * 8)
+    0.6
 """
 
+from blackbox_anon.metrics.functional.answer_text import normalize_answer
 from blackbox_anon.metrics.functional.average_precision import (
     average_precision_per_attribute,
     chance_average_precision,
@@ -22,16 +25,30 @@ from blackbox_anon.metrics.functional.average_precision import (
 )
 from blackbox_anon.metrics.functional.intervals import bootstrap_interval, wilson_interval
 from blackbox_anon.metrics.functional.precision import (
+    NeverPredicted,
     class_mean_precision,
     precision_per_attribute,
 )
+from blackbox_anon.metrics.functional.samples import first_of_each, sample_ids
+from blackbox_anon.metrics.functional.top_k import Ties, top_k_correct
+from blackbox_anon.metrics.functional.videos import mean_over_videos
+from blackbox_anon.metrics.functional.vqa import VQAVariant, vqa_accuracy
 
 __all__ = [
+    "NeverPredicted",
+    "Ties",
+    "VQAVariant",
     "average_precision_per_attribute",
     "bootstrap_interval",
     "chance_average_precision",
     "class_mean_average_precision",
     "class_mean_precision",
+    "first_of_each",
+    "mean_over_videos",
+    "normalize_answer",
     "precision_per_attribute",
+    "sample_ids",
+    "top_k_correct",
+    "vqa_accuracy",
     "wilson_interval",
 ]
