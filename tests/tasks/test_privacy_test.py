@@ -3,6 +3,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -15,7 +16,8 @@ from blackbox_anon.judges import (
 )
 from blackbox_anon.metrics.functional import class_mean_average_precision, class_mean_precision
 from blackbox_anon.tasks import ActionRecognition
-from blackbox_anon.tasks.privacy_test import received
+from blackbox_anon.tasks.privacy_test import PrivacyTest, received
+from blackbox_anon.tasks.results import write_results
 from blackbox_anon.world import PeopleWorld
 from tests.tasks.parts import make_data, make_task, make_trainer
 
@@ -33,16 +35,24 @@ def run_test(task: ActionRecognition, folder: Path) -> dict[str, float]:
     return found
 
 
+def privacy_of(folder: Path) -> dict[str, Any]:
+    found: dict[str, Any] = json.loads((folder / "results.json").read_text())["privacy"]
+    return found
+
+
 @pytest.mark.parametrize("judge", JUDGES, ids=lambda judge: judge.name)
 def test_results_are_named_by_their_judge(judge: AbstractJudge, tmp_path: Path) -> None:
     task = make_task(privacy_judge=judge)
     found = run_test(task, tmp_path)
     names = {f"test/cmap_ap_{judge.name}", f"test/class_mean_precision_{judge.name}"}
-    assert {name for name in found if "cmap" in name or "precision" in name} == names
+    assert {name for name in found if "cmap" in name or "precision" in name} == {
+        *names,
+        "test/cmap_ap_chance",
+    }
+    assert found["test/cmap_ap_chance"] == pytest.approx(privacy_of(tmp_path)["chance_ap"])
     assert {"test/top1", "test/top5", "test/utility_loss", "test/utility_score"} <= found.keys()
     assert found["test/top1"] == found["test/utility_score"]
-    written = json.loads((tmp_path / "results.json").read_text())
-    privacy = written["privacy"]
+    written, privacy = json.loads((tmp_path / "results.json").read_text()), privacy_of(tmp_path)
     assert privacy["judge"] == judge.name
     assert privacy["samples"] == 6
     assert privacy["cmap_ap"] == pytest.approx(found[f"test/cmap_ap_{judge.name}"])
@@ -123,3 +133,26 @@ def test_utility_alone_can_be_run_test(tmp_path: Path) -> None:
 
 def test_the_strictest_judge_is_the_default() -> None:
     assert isinstance(make_task(privacy_judge=None).privacy_judge, RetrainedClassifier)
+
+
+def test_what_does_not_occur_is_null(tmp_path: Path) -> None:
+    test = PrivacyTest(CoTrainedReviewer(), 2)
+    for metric in (test.average_precision, test.precision):
+        metric.update(torch.rand(4, 2) / 2, torch.zeros(4, 2))
+    write_results(
+        make_trained(tmp_path), utility={}, privacy=test.result(["a17_color", "a4_gender"])
+    )
+    found = json.loads((tmp_path / "results.json").read_text())["privacy"]
+    assert found["cmap_ap"] is None
+    assert found["cmap_ap_interval95"] == [None, None]
+    assert found["chance_ap"] is None
+    assert found["absent_attributes"] == ["a17_color", "a4_gender"]
+    assert found["class_mean_precision"] == 0  # never predicted counts as 0
+    assert found["per_attribute"]["a4_gender"] == {"ap": None, "precision": None, "chance": None}
+
+
+def make_trained(folder: Path) -> ActionRecognition:
+    """A task whose trainer is known."""
+    task = make_task()
+    make_trainer(folder).validate(task, make_data(), verbose=False)
+    return task
