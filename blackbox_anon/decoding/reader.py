@@ -1,6 +1,7 @@
 """From a path to the frames a protocol looks at."""
 
 import math
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +10,12 @@ from torch import Tensor
 
 from blackbox_anon.decoders import DECODERS, Backend, DecodingError, count_frames, read_frames
 from blackbox_anon.decoders.process import decoding_process
+from blackbox_anon.decoding.cache import FrameCache
 from blackbox_anon.decoding.resizing import Crop, check_resize, resize
 from blackbox_anon.decoding.sampling import AbstractSampling, UniformSampling
 from blackbox_anon.decoding.unreadable import UnreadableFileError
+
+CACHE_VERSION = 1  # to be raised when the same settings give other pixels
 
 
 class ClipReader:
@@ -31,7 +35,8 @@ class ClipReader:
         backend: Decoder that seeks: ``decord``, ``pyav``, or ``torchcodec``, which is an extra.
         time_limit: Seconds one file may take before it counts as unreadable; infinite decodes in
             this process, where a crash ends the run.
-        cache: Folder of the frame cache; ``None`` decodes every time.
+        cache: Folder that keeps the frames as they are returned, for later epochs; ``None``
+            decodes every time.
         strict: Refuse a truncated or damaged file; otherwise its frames are returned as far as
             the decoder makes sense of them.
 
@@ -61,8 +66,8 @@ class ClipReader:
         self.crop: Crop = crop
         self.backend: Backend = backend
         self.time_limit = time_limit
-        self.cache = cache
         self.strict = strict
+        self.cache = None if cache is None else FrameCache(cache, self._settings())
         self._decoder = DECODERS[backend]()
 
     def __call__(self, path: str | Path) -> Tensor:
@@ -77,8 +82,9 @@ class ClipReader:
         Raises:
             UnreadableFileError: If the file is missing, damaged or cannot be decoded.
         """
-        frames = torch.from_numpy(self._read(str(path))).permute(0, 3, 1, 2)
-        return resize(frames.contiguous(), self.size, crop=self.crop)
+        if self.cache is None:
+            return self._decode(str(path))
+        return torch.from_numpy(self.cache.get(str(path), lambda: self._decode(str(path)).numpy()))
 
     def count(self, path: str | Path) -> int:
         """True number of frames, which a container may misstate; decodes the whole file.
@@ -99,6 +105,15 @@ class ClipReader:
             return process.count(str(path), limit=self.time_limit, strict=self.strict)
         except DecodingError as error:
             raise UnreadableFileError(path, str(error)) from error
+
+    def _settings(self) -> str:
+        """All that decides the frames of a file; the backend does not."""
+        rule = pickle.dumps(self.sampling).hex()
+        return repr((CACHE_VERSION, rule, self.size, self.crop, self.strict))
+
+    def _decode(self, path: str) -> Tensor:
+        frames = torch.from_numpy(self._read(path)).permute(0, 3, 1, 2)
+        return resize(frames.contiguous(), self.size, crop=self.crop)
 
     def _read(self, path: str) -> np.ndarray:
         choose = self.sampling.indices
