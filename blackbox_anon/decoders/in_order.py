@@ -93,19 +93,37 @@ def decode_in_order(video: VideoFile, wanted: set[int], *, strict: bool = True) 
     Raises:
         DecodingError: If nothing can be decoded, or ``strict`` finds damage.
     """
-    if strict:
-        check_index(video, video.entries)
     decoded = Decoded(video.codec)
-    for frame in _frames(video, strict=strict):
-        if strict and frame.is_corrupt:
-            raise DecodingError(f"damaged: frame {decoded.num_frames} is decodable only in part")
+    for frame in decoded_frames(video, strict=strict):
         if decoded.num_frames in wanted:
             decoded.frames[decoded.num_frames] = frame
         decoded.rounded_otherwise |= rounds_otherwise(decoded.codec, frame)
         decoded.num_frames += 1
-    if decoded.num_frames == 0:
-        raise DecodingError("no frame in the video stream")
     return decoded
+
+
+def decoded_frames(video: VideoFile, *, strict: bool = True) -> "Iterator[av.VideoFrame]":
+    """All frames in order.
+
+    Args:
+        video: A file nothing was read of yet.
+        strict: Refuse a truncated or damaged file.
+
+    Yields:
+        Frames as decoded.
+
+    Raises:
+        DecodingError: If nothing can be decoded, or ``strict`` finds damage.
+    """
+    if strict:
+        check_index(video, video.entries)
+    count = -1
+    for count, frame in enumerate(_frames(video, strict=strict)):  # noqa: B007  # read below
+        if strict and frame.is_corrupt:
+            raise DecodingError(f"damaged: frame {count} is decodable only in part")
+        yield frame
+    if count < 0:
+        raise DecodingError("no frame in the video stream")
 
 
 def _frames(video: VideoFile, *, strict: bool) -> "Iterator[av.VideoFrame]":

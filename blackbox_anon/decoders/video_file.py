@@ -30,6 +30,8 @@ class VideoFile:
         self.path = path
         self._container = av.open(path, metadata_errors="replace")  # HMDB51 titles: not all UTF-8
         try:
+            if self.container.endswith("_pipe") or self.container == "image2":
+                raise DecodingError(f"expected a video, found an image ({self.container})")
             self.stream = _best_stream(self._container)
         except DecodingError:
             self._container.close()

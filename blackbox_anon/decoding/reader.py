@@ -2,13 +2,22 @@
 
 import math
 import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from blackbox_anon.decoders import DECODERS, Backend, DecodingError, count_frames, read_frames
+from blackbox_anon.decoders import (
+    DECODERS,
+    Backend,
+    DecodingError,
+    count_frames,
+    find_remarks,
+    read_frames,
+)
 from blackbox_anon.decoders.process import decoding_process
 from blackbox_anon.decoding.cache import FrameCache
 from blackbox_anon.decoding.resizing import Crop, check_resize, resize
@@ -98,13 +107,30 @@ class ClipReader:
         Raises:
             UnreadableFileError: If the file is missing, damaged or cannot be decoded.
         """
-        try:
+        with _naming(path):
             if math.isinf(self.time_limit):
                 return count_frames(str(path), strict=self.strict)
             process = decoding_process(self._decoder)
             return process.count(str(path), limit=self.time_limit, strict=self.strict)
-        except DecodingError as error:
-            raise UnreadableFileError(path, str(error)) from error
+
+    def remarks(self, path: str | Path) -> list[str]:
+        """What is odd about a clip that can be read; decodes the whole file.
+
+        Args:
+            path: A video file.
+
+        Returns:
+            One short sentence per oddity (one frame, variable frame rate, wrong suffix, ...);
+            none for an ordinary video.
+
+        Raises:
+            UnreadableFileError: If the file is missing, damaged or cannot be decoded.
+        """
+        with _naming(path):
+            if math.isinf(self.time_limit):
+                return find_remarks(str(path), strict=self.strict)
+            process = decoding_process(self._decoder)
+            return process.remarks(str(path), limit=self.time_limit, strict=self.strict)
 
     def _settings(self) -> str:
         """All that decides the frames of a file; the backend does not."""
@@ -117,10 +143,17 @@ class ClipReader:
 
     def _read(self, path: str) -> np.ndarray:
         choose = self.sampling.indices
-        try:
+        with _naming(path):
             if math.isinf(self.time_limit):
                 return np.stack(read_frames(path, choose, self._decoder, strict=self.strict))
             process = decoding_process(self._decoder)
             return process.read(path, choose, limit=self.time_limit, strict=self.strict)
-        except DecodingError as error:
-            raise UnreadableFileError(path, str(error)) from error
+
+
+@contextmanager
+def _naming(path: str | Path) -> Iterator[None]:
+    """Say which file a decoder failed on."""
+    try:
+        yield
+    except DecodingError as error:
+        raise UnreadableFileError(path, str(error)) from error
