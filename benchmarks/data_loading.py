@@ -31,7 +31,7 @@ Read = Callable[[Path], Tensor]
 
 
 def bare(path: Path, size: int | None) -> Tensor:
-    """decord and a resize, nothing else."""
+    """Decord and a resize, nothing else."""
     reader = decord.VideoReader(str(path), num_threads=1)
     frames = reader.get_batch(UniformSampling(8).indices(len(reader))).asnumpy()
     return resize(torch.from_numpy(frames).permute(0, 3, 1, 2).contiguous(), size)

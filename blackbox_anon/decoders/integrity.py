@@ -32,6 +32,8 @@ def check_index(video: VideoFile, entries: "Iterable[av.IndexEntry]") -> None:
 def check_count(video: VideoFile, packets: int) -> None:
     """Refuse a file with fewer packets than its header declares frames.
 
+    An AVI declares frames that its encoder left out, too: it must also end before it says.
+
     Args:
         video: The open file.
         packets: Packets with data that were read.
@@ -40,8 +42,15 @@ def check_count(video: VideoFile, packets: int) -> None:
         DecodingError: Saying both numbers.
     """
     declared = video.stream.frames  # 0 where the format does not say
-    if packets < declared:
-        raise DecodingError(f"truncated: the header declares {declared} frames, found {packets}")
+    if packets >= declared or (video.container == "avi" and _riff_is_whole(Path(video.path))):
+        return
+    raise DecodingError(f"truncated: the header declares {declared} frames, found {packets}")
+
+
+def _riff_is_whole(path: Path) -> bool:
+    with path.open("rb") as file:
+        size = int.from_bytes(file.read(8)[4:], "little")
+    return size + 8 <= path.stat().st_size
 
 
 def _segment_end(path: Path) -> int:
