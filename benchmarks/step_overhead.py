@@ -2,7 +2,8 @@
 
 ``python benchmarks/step_overhead.py`` runs the demo's training on the embedded world with timers
 around the task's own methods. A timer counts what its method does itself, without the timed methods
-that it calls, so the rows add up. The bar: everything else takes no longer than the black box.
+that it calls, so the rows add up; waiting for the workers that draw clips is in the rest. The bar:
+everything else takes no longer than the black box.
 """
 
 import argparse
@@ -28,10 +29,9 @@ from blackbox_anon.configs_path import find_config
 from blackbox_anon.estimators import BlackBoxProblem, CriticalHistorySPSA
 from blackbox_anon.tasks import ActionRecognition
 from blackbox_anon.types import UtilityBatch
-from blackbox_anon.world import PeopleFrames, PeopleWorld
 
-BLACK_BOX, DATA, HALVES = "black box query", "data loading", "anonymizer, both halves"
-REST = "rest (Lightning's loop, collation)"
+BLACK_BOX, HALVES = "black box query", "anonymizer, both halves"
+REST = "rest (Lightning's loop, data)"
 
 
 class Stopwatch:
@@ -155,8 +155,6 @@ def _time_task(watch: Stopwatch, task: ActionRecognition) -> None:
 
 
 def _time_surroundings(watch: Stopwatch, trainer: Trainer) -> None:
-    for dataset in (PeopleWorld, PeopleFrames):
-        watch.time(DATA, dataset, "__getitem__")
     for callback in trainer.callbacks:  # type: ignore[attr-defined]  # a list
         watch.time(f"callback {type(callback).__name__}", callback, "on_train_batch_end")
     watch.time("log files", trainer.logger, "log_metrics", "save")

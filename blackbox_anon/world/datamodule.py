@@ -1,5 +1,6 @@
 """PeopleWorld for Lightning: clips for utility, single frames for privacy."""
 
+import os
 from typing import Any
 
 import torch
@@ -117,6 +118,14 @@ class PeopleWorldDataModule(LightningDataModule):
             else EpochSampler(len(dataset), self.seed, stream=stream),
             num_workers=self.num_workers,
             persistent_workers=self.num_workers > 0,
+            worker_init_fn=_give_way,
             drop_last=stream is not None,
             generator=torch.Generator(),  # loaders draw a seed per epoch; not from the global one
         )
+
+
+def _give_way(worker: int) -> None:
+    """Let a worker draw in the gaps: it would hold up operators that use all cores."""
+    del worker
+    if hasattr(os, "nice"):  # not on Windows
+        os.nice(10)

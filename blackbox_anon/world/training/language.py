@@ -16,7 +16,7 @@ from tqdm import tqdm
 from transformers import VideoLlavaForConditionalGeneration
 
 from blackbox_anon.world.people import PeopleWorld
-from blackbox_anon.world.training.architecture import build_model, build_processor, normalise
+from blackbox_anon.world.training.architecture import LAYER, build_model, build_processor, normalise
 from blackbox_anon.world.training.augmentation import augment
 from blackbox_anon.world.training.objective import (
     ASKED,
@@ -53,9 +53,8 @@ def read_tokens(
         texts.append(tuple(text))
         for row, share in enumerate((LIGHT, STRONG)):
             clips = normalise(augment(frames.float() / 255, generator, share=share)).flatten(0, 1)
-            with torch.autocast("cpu", torch.bfloat16):
-                found = model.model.video_tower(clips, output_hidden_states=True)
-            read = found.hidden_states[-1].reshape(len(frames), -1, width)
+            found = model.model.video_tower(clips, output_hidden_states=True)
+            read = found.hidden_states[LAYER].reshape(len(frames), -1, width)
             tokens[row, start : start + len(frames)] = read.half()
         start += len(frames)
     return tokens, *(torch.cat(part) for part in zip(*texts, strict=True))
@@ -70,9 +69,10 @@ def train(args: argparse.Namespace) -> None:
     model.model.video_tower.requires_grad_(False).eval()
     world = PeopleWorld("train", length=args.clips, seed=args.seed)
     start = time.time()
-    tokens, ids, labels, targets = read_tokens(
-        model, world, workers=args.workers, seed=args.seed + 1
-    )
+    if not args.tokens.exists():
+        found = read_tokens(model, world, workers=args.workers, seed=args.seed + 1)
+        torch.save(found, args.tokens)
+    tokens, ids, labels, targets = torch.load(args.tokens)
     heads = AuxiliaryHeads(model.config.text_config.hidden_size, 8, 10, 7)
     learners: list[nn.Module] = [
         *(model.model.multi_modal_projector, model.model.language_model, model.lm_head, heads)
@@ -91,20 +91,18 @@ def train(args: argparse.Namespace) -> None:
         chosen = torch.randint(len(world), (args.batch_size,), generator=generator)
         seen = torch.cat([tokens[0, chosen[:half]], tokens[1, chosen[half:]]]).float()
         asked, wanted = choose_questions(ids[chosen], labels[chosen], generator)
-        with torch.autocast("cpu", torch.bfloat16):
-            projected = model.model.multi_modal_projector(seen)
-            embed = model.get_input_embeddings()
-            words = embed(spoken).expand(len(seen), -1, -1)
-            inputs = torch.cat([words, projected.to(words), embed(asked)], 1)
-            hidden = model.model.language_model(
-                inputs_embeds=inputs,
-                attention_mask=mask.expand(len(seen), -1, -1, -1),
-                position_ids=positions.expand(len(seen), -1),
-                use_cache=False,
-            ).last_hidden_state
-            logits = model.lm_head(hidden[:, len(prefix) - 1 : -1])
+        projected = model.model.multi_modal_projector(seen)
+        embed = model.get_input_embeddings()
+        words = embed(spoken).expand(len(seen), -1, -1)
+        hidden = model.model.language_model(
+            inputs_embeds=torch.cat([words, projected, embed(asked)], 1),
+            attention_mask=mask.expand(len(seen), -1, -1, -1),
+            position_ids=positions.expand(len(seen), -1),
+            use_cache=False,
+        ).last_hidden_state
+        logits = model.lm_head(hidden[:, len(prefix) - 1 : -1])
         answer = answer_loss(logits, wanted)
-        auxiliary = heads(projected.float(), targets[chosen])
+        auxiliary = heads(projected, targets[chosen])
         optimizer.zero_grad()
         (answer + args.auxiliary * auxiliary).backward()
         nn.utils.clip_grad_norm_(params, 1.0)
@@ -115,8 +113,8 @@ def train(args: argparse.Namespace) -> None:
             log(args.out, "language", step + 1, start, **losses)
             running.zero_()
         if (step + 1) % args.evaluate_every == 0 or step + 1 == args.steps:
-            found = evaluate(model, clips=args.validation_clips, seed=args.seed)
-            log(args.out, "language", step + 1, start, **found)
+            shares = evaluate(model, clips=args.validation_clips, seed=args.seed)
+            log(args.out, "language", step + 1, start, **shares)
             save(model, processor, args.out)
 
 
@@ -125,11 +123,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--vision", type=Path, required=True, help="weights of the first stage")
     parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--tokens", type=Path, required=True, help="made once, then read")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--clips", type=int, default=16000)
-    parser.add_argument("--steps", type=int, default=3000)
-    parser.add_argument("--batch-size", type=int, default=32)
-    parser.add_argument("--lr", type=float, default=1e-3)
+    parser.add_argument("--clips", type=int, default=8000)
+    parser.add_argument("--steps", type=int, default=1600)
+    parser.add_argument("--batch-size", type=int, default=24)
+    parser.add_argument("--lr", type=float, default=2e-3)
     parser.add_argument("--auxiliary", type=float, default=0.5)
     parser.add_argument("--workers", type=int, default=1)
     parser.add_argument("--evaluate-every", type=int, default=500)

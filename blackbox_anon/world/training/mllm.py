@@ -37,6 +37,7 @@ def train(args: argparse.Namespace) -> None:
     processor = build_processor()
     model = VideoLlavaForConditionalGeneration.from_pretrained(args.resume_from, dtype="float32")
     model.train()
+    model.model.video_tower.eval()  # its statistics are those of the first stage
     world = PeopleWorld("train", length=args.clips, seed=args.seed)
     order = torch.Generator().manual_seed(args.order_seed)
     loader = DataLoader(
@@ -64,16 +65,15 @@ def train(args: argparse.Namespace) -> None:
             )
             clips = normalise(clips)
             captured.clear()
-            with torch.autocast("cpu", torch.bfloat16):
-                output = model(
-                    input_ids=torch.cat([prefix.expand(size, -1), ids], 1),
-                    pixel_values_videos=clips,
-                    attention_mask=mask.expand(size, -1, -1, -1),
-                    position_ids=positions.expand(size, -1),
-                    logits_to_keep=ids.shape[1] + 1,
-                )
+            output = model(
+                input_ids=torch.cat([prefix.expand(size, -1), ids], 1),
+                pixel_values_videos=clips,
+                attention_mask=mask.expand(size, -1, -1, -1),
+                position_ids=positions.expand(size, -1),
+                logits_to_keep=ids.shape[1] + 1,
+            )
             answer = answer_loss(output.logits[:, :-1], labels)
-            auxiliary = head(captured[0].float(), targets)
+            auxiliary = head(captured[0], targets)
             optimizer.zero_grad()
             (answer + args.auxiliary * auxiliary).backward()
             nn.utils.clip_grad_norm_(params, 1.0)

@@ -51,6 +51,7 @@ def evaluate(
         right = predicted.gather(-1, first) == block_labels.gather(-1, first)
         hits += right.squeeze(-1).float().sum(0)
     model.train()
+    model.model.video_tower.eval()  # its statistics stay those of the first stage
     return dict(zip(QUESTIONS, (hits / len(world)).tolist(), strict=True))
 
 
@@ -59,7 +60,7 @@ def save(
 ) -> None:
     """Save in half precision; the image tower gets the video tower's weights."""
     model.model.image_tower.load_state_dict(model.model.video_tower.state_dict())
-    state = {k: v.half() for k, v in model.state_dict().items() if v.is_floating_point()}
+    state = {k: v.half() if v.is_floating_point() else v for k, v in model.state_dict().items()}
     model.save_pretrained(out, state_dict=state)
     processor.save_pretrained(out)
 
