@@ -1,4 +1,4 @@
-"""The command line: LightningCLI's ``fit|validate|test|predict``, and ``demo``."""
+"""The command line: LightningCLI's ``fit|validate|test|predict``, ``data check``, ``demo``."""
 
 import os
 import sys
@@ -8,11 +8,12 @@ from blackbox_anon.allocator import keep_memory
 from blackbox_anon.configs_path import resolve_configs
 from blackbox_anon.errors import BlackboxAnonError
 
-_USAGE = """usage: blackbox-anon {fit,validate,test,predict,demo} [options]
+_USAGE = """usage: blackbox-anon {fit,validate,test,predict,data,demo} [options]
 
   fit, validate, test, predict   run a config:  blackbox-anon fit --config ucf.yaml
                                  a name without a folder is looked up in the working folder, then
                                  among the installed configs
+  data check                     look at a config's data: found, missing, broken, labels
   demo                           train on the embedded world and compare with baselines
 
   blackbox-anon fit --help       options of a command
@@ -41,6 +42,10 @@ def main(args: Sequence[str] | None = None) -> None:
             from blackbox_anon.demo import main as demo
 
             demo(arguments[1:])
+        elif arguments[0] == "data":
+            from blackbox_anon.data_check import main as data
+
+            data(arguments[1:])
         else:
             from blackbox_anon.lightning_cli import run
 

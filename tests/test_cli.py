@@ -53,10 +53,10 @@ def refused_in_short(capsys: pytest.CaptureFixture[str], *args: str) -> str:
 @pytest.mark.parametrize("args", [[], ["-h"], ["--help"]])
 def test_usage(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     main(args)
-    assert "usage: blackbox-anon {fit,validate,test,predict,demo}" in capsys.readouterr().out
+    assert "usage: blackbox-anon {fit,validate,test,predict,data,demo}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "demo"])
+@pytest.mark.parametrize("command", [*COMMANDS, "demo", "data"])
 def test_help_of_a_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([command, "--help"])

@@ -122,3 +122,28 @@ def test_runs(
     (tmp_path / "overlay.yaml").write_text(yaml.safe_dump(laid), encoding="utf-8")
     for command in ("fit", "validate", "test"):
         main([command, "-c", str(path), "-c", str(TINY), "-c", "overlay.yaml"])
+
+
+READ_FROM_FILES = [path for path in CONFIGS if "PairedDataModule" in path.read_text()]
+
+
+@pytest.mark.parametrize("path", READ_FROM_FILES, ids=lambda path: path.stem)
+def test_data_check(
+    path: Path,
+    roots: dict[str, str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    config = yaml.safe_load(path.read_text(encoding="utf-8"))
+    laid = {"data": data_overlay(config["data"], roots)}
+    (tmp_path / "overlay.yaml").write_text(yaml.safe_dump(laid), encoding="utf-8")
+    with pytest.raises(SystemExit) as caught:
+        main(["data", "check", "-c", str(path), "-c", "overlay.yaml", "--quick"])
+    report = capsys.readouterr().out
+    assert caught.value.code == 1  # the fake sets are smaller than the official ones
+    assert "NOT FOUND" not in report
+    for stage in ("train", "val", "test"):
+        assert f"{stage} utility: " in report
+        assert f"{stage} privacy: " in report

@@ -39,6 +39,10 @@ class AbstractDataModule(LightningDataModule, ABC):
         seed: Seed of the shuffle.
     """
 
+    title: ClassVar[str]
+    """What the set is called."""
+    stages: ClassVar[tuple[Stage, ...]] = ("train", "val", "test")
+    """The parts it has."""
     roles: ClassVar[tuple[Role, ...]]
     """What samples serve for: ``utility`` has classes or questions, ``privacy`` attributes."""
     source: ClassVar[str]
@@ -83,6 +87,15 @@ class AbstractDataModule(LightningDataModule, ABC):
         Returns:
             The number, ``None`` where none was published.
         """
+
+    def has(self, stage: Stage, role: Role) -> bool:
+        """Whether the set has a part.
+
+        Args:
+            stage: ``train``, ``val`` or ``test``.
+            role: ``utility`` or ``privacy``.
+        """
+        return stage in self.stages and role in self.roles
 
     @property
     def classes(self) -> list[str]:

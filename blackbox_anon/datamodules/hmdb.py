@@ -24,6 +24,7 @@ class HMDB51DataModule(AbstractDataModule):
         seed: Seed of the shuffle.
     """
 
+    title: ClassVar[str] = "HMDB51"
     roles: ClassVar[tuple[Role, ...]] = ("utility",)
     source: ClassVar[str] = "hmdb51"
     instructions: ClassVar[str] = EXPECTED

@@ -72,6 +72,11 @@ def check_roles(
                     f"`{prefix}{role}` must be a set for {role}; found {type(module).__name__}, "
                     f"which is one for {' and '.join(module.roles)}"
                 )
+            if not prefix and not module.has("train", role):
+                raise ValueError(
+                    f"`{role}` must be a set with a training part for {role}; found "
+                    f"{type(module).__name__}, which is tested on only"
+                )
 
 
 def check_attributes(trained: list[str], tested: list[str], *, novel: bool) -> None:

@@ -43,6 +43,7 @@ class OKVQADataModule(AbstractDataModule):
         seed: Seed of the shuffle.
     """
 
+    title: ClassVar[str] = "OK-VQA"
     roles: ClassVar[tuple[Role, ...]] = ("utility", "privacy")
     source: ClassVar[str] = "coco2014"
     instructions: ClassVar[str] = EXPECTED
@@ -82,6 +83,10 @@ class OKVQADataModule(AbstractDataModule):
     def num_attributes(self) -> int:
         """Columns of the attribute labels."""
         return len(self.chosen)
+
+    @override
+    def has(self, stage: Stage, role: Role) -> bool:
+        return super().has(stage, role) and (stage, role) != ("train", "privacy")
 
     @override
     def build(self, stage: Stage, role: Role) -> AbstractDataset:

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from typing_extensions import override
 
 from blackbox_anon.datamodules.abstract import AbstractDataModule, Role, Stage
+from blackbox_anon.datamodules.choosing import chosen_attributes
 from blackbox_anon.datasets import (
     PA_HMDB51_ATTRIBUTES,
     PAHMDB51,
@@ -40,6 +41,8 @@ class PAHMDB51DataModule(AbstractDataModule):
         seed: Seed of the shuffle.
     """
 
+    title: ClassVar[str] = "PA-HMDB51"
+    stages: ClassVar[tuple[Stage, ...]] = ("val", "test")
     roles: ClassVar[tuple[Role, ...]] = ("utility", "privacy")
     source: ClassVar[str] = "hmdb51"
     instructions: ClassVar[str] = EXPECTED
@@ -61,7 +64,8 @@ class PAHMDB51DataModule(AbstractDataModule):
             batch_size=batch_size, num_workers=num_workers, max_unreadable=max_unreadable, seed=seed
         )
         self.root, self.hmdb_root = root, hmdb_root
-        self.chosen = list(NAMED[attributes] if isinstance(attributes, str) else attributes)
+        known = (*PA_HMDB51_ATTRIBUTES, *VITA_ATTRIBUTES)
+        self.chosen = chosen_attributes(attributes, NAMED, known)
         self.semi_nudity_from: SemiNudityFrom = semi_nudity_from
         self.reader = reader or ClipReader()
 

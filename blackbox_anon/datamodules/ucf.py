@@ -27,6 +27,7 @@ class UCF101DataModule(AbstractDataModule):
         seed: Seed of the shuffle.
     """
 
+    title: ClassVar[str] = "UCF101"
     roles: ClassVar[tuple[Role, ...]] = ("utility",)
     source: ClassVar[str] = "ucf101"
     instructions: ClassVar[str] = EXPECTED

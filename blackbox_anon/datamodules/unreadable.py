@@ -43,7 +43,8 @@ class UnreadableLog:
         if len(self.paths) > before:
             if file is not None:
                 file.parent.mkdir(parents=True, exist_ok=True)
-                file.write_text("".join(f"{path}\n" for path in self.paths), encoding="utf-8")
+                text = "".join(f"{path}\n" for path in self.paths)
+                file.write_text(text, encoding="utf-8", errors="surrogateescape")
             check_unreadable(self.paths, self.max_unreadable)
         return cleaned
 

@@ -5,11 +5,13 @@ from typing import ClassVar, Literal
 from typing_extensions import override
 
 from blackbox_anon.datamodules.abstract import AbstractDataModule, Role, Stage
+from blackbox_anon.datamodules.choosing import chosen_attributes
 from blackbox_anon.datasets import (
     PA_HMDB51_ATTRIBUTES,
     VISPR,
     VISPR1_ATTRIBUTES,
     VISPR2_ATTRIBUTES,
+    VISPR_ATTRIBUTES,
     AbstractDataset,
     Crop,
     VISPRSplit,
@@ -42,6 +44,7 @@ class VISPRDataModule(AbstractDataModule):
         seed: Seed of the shuffle.
     """
 
+    title: ClassVar[str] = "VISPR"
     roles: ClassVar[tuple[Role, ...]] = ("privacy",)
     source: ClassVar[str] = "vispr"
     instructions: ClassVar[str] = EXPECTED
@@ -63,7 +66,7 @@ class VISPRDataModule(AbstractDataModule):
             batch_size=batch_size, num_workers=num_workers, max_unreadable=max_unreadable, seed=seed
         )
         self.root = root
-        self.chosen = list(NAMED[attributes] if isinstance(attributes, str) else attributes)
+        self.chosen = chosen_attributes(attributes, NAMED, VISPR_ATTRIBUTES)
         self.val_split: VISPRSplit = val_split
         self.size = size
         self.crop: Crop = crop

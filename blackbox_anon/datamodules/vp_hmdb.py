@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from typing_extensions import override
 
 from blackbox_anon.datamodules.abstract import AbstractDataModule, Role, Stage
+from blackbox_anon.datamodules.choosing import chosen_attributes
 from blackbox_anon.datasets import VITA_ATTRIBUTES, VPHMDB51, AbstractDataset, hmdb51_classes
 from blackbox_anon.datasets.vp_labels import EXPECTED
 from blackbox_anon.decoding import ClipReader
@@ -28,6 +29,7 @@ class VPHMDB51DataModule(AbstractDataModule):
         seed: Seed of the shuffle.
     """
 
+    title: ClassVar[str] = "VP-HMDB51"
     roles: ClassVar[tuple[Role, ...]] = ("utility", "privacy")
     source: ClassVar[str] = "hmdb51"
     instructions: ClassVar[str] = EXPECTED.format(stem="hmdb51")
@@ -50,7 +52,8 @@ class VPHMDB51DataModule(AbstractDataModule):
         )
         self.root, self.hmdb_root = root, hmdb_root
         self.split: Literal[1, 2, 3] = split
-        self.chosen = list(VITA_ATTRIBUTES if attributes is None else attributes)
+        given = VITA_ATTRIBUTES if attributes is None else attributes
+        self.chosen = chosen_attributes(given, {}, VITA_ATTRIBUTES)
         self.reader = reader or ClipReader()
 
     @property

@@ -5,6 +5,7 @@ from typing import ClassVar, Literal
 from typing_extensions import override
 
 from blackbox_anon.datamodules.abstract import AbstractDataModule, Role, Stage
+from blackbox_anon.datamodules.choosing import chosen_attributes
 from blackbox_anon.datamodules.ucf import OFFICIAL
 from blackbox_anon.datasets import VITA_ATTRIBUTES, VPUCF101, AbstractDataset, ucf101_classes
 from blackbox_anon.datasets.vp_labels import EXPECTED
@@ -29,6 +30,7 @@ class VPUCF101DataModule(AbstractDataModule):
         seed: Seed of the shuffle.
     """
 
+    title: ClassVar[str] = "VP-UCF101"
     roles: ClassVar[tuple[Role, ...]] = ("utility", "privacy")
     source: ClassVar[str] = "ucf101"
     instructions: ClassVar[str] = EXPECTED.format(stem="ucf101")
@@ -51,7 +53,8 @@ class VPUCF101DataModule(AbstractDataModule):
         )
         self.root, self.ucf_root = root, ucf_root
         self.split: Literal[1, 2, 3] = split
-        self.chosen = list(VITA_ATTRIBUTES if attributes is None else attributes)
+        given = VITA_ATTRIBUTES if attributes is None else attributes
+        self.chosen = chosen_attributes(given, {}, VITA_ATTRIBUTES)
         self.reader = reader or ClipReader()
 
     @property

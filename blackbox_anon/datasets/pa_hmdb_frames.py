@@ -80,7 +80,7 @@ class PAHMDB51Frames(AbstractDataset):
         )
         folders = sorted({clip.name.split("/")[0] for clip in clips})
         self._videos = videos_of(hmdb_root or root, VIDEO_FOLDERS, folders, f"PA-HMDB51 {EXPECTED}")
-        self._decoded: tuple[Path, Tensor] | None = None
+        self._decoded: tuple[Path, Tensor | UnreadableFileError] | None = None
 
     @property
     @override
@@ -99,13 +99,22 @@ class PAHMDB51Frames(AbstractDataset):
     def frames(self, index: int) -> Tensor:
         path, wanted = self.file(index), self._samples[index][1]
         if self._decoded is None or self._decoded[0] != path:
-            self._decoded = (path, self.reader(path))
+            self._decoded = (path, self._read(path))
         clip = self._decoded[1]
+        if isinstance(clip, UnreadableFileError):
+            raise clip
         if wanted > len(clip):
             raise UnreadableFileError(
                 path, f"labels reach frame {wanted}, the clip has {len(clip)} frames"
             )
         return clip[min(wanted, len(clip) - 1)]
+
+    def _read(self, path: Path) -> Tensor | UnreadableFileError:
+        """All frames of a clip, or why there are none: a bad clip, too, is tried once."""
+        try:
+            return self.reader(path)
+        except UnreadableFileError as error:
+            return error
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_decoded": None}  # workers decode for themselves

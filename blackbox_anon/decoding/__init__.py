@@ -7,7 +7,8 @@ Example:
     >>> reader = ClipReader(StridedSampling(16, 2), size=112)  # reader(path): (16, 3, 112, 112)
 """
 
-from blackbox_anon.decoding.reader import Backend, ClipReader
+from blackbox_anon.decoders import Backend
+from blackbox_anon.decoding.reader import ClipReader
 from blackbox_anon.decoding.resizing import Crop, resize
 from blackbox_anon.decoding.sampling import (
     AbstractSampling,

@@ -1,30 +1,43 @@
 """From a path to the frames a protocol looks at."""
 
+import math
 from pathlib import Path
-from typing import Literal
 
+import numpy as np
+import torch
 from torch import Tensor
 
-from blackbox_anon.decoding import native
+from blackbox_anon.decoders import DECODERS, Backend, DecodingError, count_frames, read_frames
+from blackbox_anon.decoders.process import decoding_process
 from blackbox_anon.decoding.resizing import Crop, check_resize, resize
 from blackbox_anon.decoding.sampling import AbstractSampling, UniformSampling
-
-Backend = Literal["decord", "pyav", "torchcodec"]
+from blackbox_anon.decoding.unreadable import UnreadableFileError
 
 
 class ClipReader:
     """Reads the sampled frames of a clip, and never a wrong frame.
 
+    Frame ``k`` is byte for byte what ``ffmpeg`` decodes as frame ``k`` in order, at native size,
+    whichever backend is chosen: a backend only seeks in files where its random access is exact,
+    and everything else is decoded in order. Pictures are turned upright by their display matrix.
+
+    Decoding runs in a process beside this one, started at the first clip, so that a decoder's
+    hang or crash costs one file.
+
     Args:
         sampling: Which frames; ``None`` is ``UniformSampling(8)``.
         size: Side of a frame in pixels; ``None`` keeps the native size.
         crop: See :func:`~blackbox_anon.decoding.resize`.
-        backend: Decoder.
-        time_limit: Seconds one file may take before it counts as unreadable.
+        backend: Decoder that seeks: ``decord``, ``pyav``, or ``torchcodec``, which is an extra.
+        time_limit: Seconds one file may take before it counts as unreadable; infinite decodes in
+            this process, where a crash ends the run.
         cache: Folder of the frame cache; ``None`` decodes every time.
+        strict: Refuse a truncated or damaged file; otherwise its frames are returned as far as
+            the decoder makes sense of them.
 
     Raises:
         ValueError: If ``size``, ``crop``, ``backend`` or ``time_limit`` is not possible.
+        ImportError: If the backend is not installed; the message names the extra.
     """
 
     def __init__(
@@ -36,14 +49,21 @@ class ClipReader:
         backend: Backend = "decord",
         time_limit: float = 60.0,
         cache: str | Path | None = None,
+        strict: bool = True,
     ) -> None:
         check_resize(size, crop)
+        if backend not in DECODERS:
+            raise ValueError(f"backend: expected one of {sorted(DECODERS)}, found {backend!r}")
+        if not time_limit > 0:
+            raise ValueError(f"time_limit: expected a positive number, found {time_limit}")
         self.sampling = UniformSampling(8) if sampling is None else sampling
         self.size = size
         self.crop: Crop = crop
         self.backend: Backend = backend
         self.time_limit = time_limit
         self.cache = cache
+        self.strict = strict
+        self._decoder = DECODERS[backend]()
 
     def __call__(self, path: str | Path) -> Tensor:
         """Read a clip.
@@ -55,12 +75,13 @@ class ClipReader:
             Shape ``(T, 3, H, W)``, uint8, RGB.
 
         Raises:
-            UnreadableFileError: If the file is missing or cannot be decoded.
+            UnreadableFileError: If the file is missing, damaged or cannot be decoded.
         """
-        return resize(native.read(path, self.sampling), self.size, crop=self.crop)
+        frames = torch.from_numpy(self._read(str(path))).permute(0, 3, 1, 2)
+        return resize(frames.contiguous(), self.size, crop=self.crop)
 
     def count(self, path: str | Path) -> int:
-        """True number of frames, which a container may misstate.
+        """True number of frames, which a container may misstate; decodes the whole file.
 
         Args:
             path: A video file.
@@ -69,6 +90,22 @@ class ClipReader:
             The number of frames a decoder gives in order.
 
         Raises:
-            UnreadableFileError: If the file is missing or cannot be decoded.
+            UnreadableFileError: If the file is missing, damaged or cannot be decoded.
         """
-        return native.count(path)
+        try:
+            if math.isinf(self.time_limit):
+                return count_frames(str(path), strict=self.strict)
+            process = decoding_process(self._decoder)
+            return process.count(str(path), limit=self.time_limit, strict=self.strict)
+        except DecodingError as error:
+            raise UnreadableFileError(path, str(error)) from error
+
+    def _read(self, path: str) -> np.ndarray:
+        choose = self.sampling.indices
+        try:
+            if math.isinf(self.time_limit):
+                return np.stack(read_frames(path, choose, self._decoder, strict=self.strict))
+            process = decoding_process(self._decoder)
+            return process.read(path, choose, limit=self.time_limit, strict=self.strict)
+        except DecodingError as error:
+            raise UnreadableFileError(path, str(error)) from error

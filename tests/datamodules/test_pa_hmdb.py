@@ -57,6 +57,12 @@ def test_a_set_serves_where_it_can(ucf_root: Path) -> None:
         PairedDataModule(ucf101, vispr, test_privacy=ucf101)
 
 
+def test_a_set_without_a_training_part_is_not_trained_on(pa_hmdb_root: Path) -> None:
+    pa_hmdb51 = PAHMDB51DataModule(str(pa_hmdb_root))
+    with pytest.raises(ValueError, match="`utility` must be a set with a training part"):
+        PairedDataModule(pa_hmdb51, VISPRDataModule("nowhere"))
+
+
 def test_a_guard_that_leaves_nothing_says_so(
     hmdb_root: Path, pa_hmdb_root: Path, vispr_root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

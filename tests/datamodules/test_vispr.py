@@ -109,6 +109,12 @@ def test_alone_it_trains(vispr_root: Path, tmp_path: Path) -> None:
     assert batch["attributes"].shape == (4, data.num_attributes)
 
 
+@pytest.mark.parametrize("attributes", ["vispr3", ["a4_gendre"], []])
+def test_unknown_attributes_are_refused_at_once(attributes: Any) -> None:  # noqa: ANN401  # what a config could say
+    with pytest.raises(ValueError, match=r"`attributes` must be one of .*vispr1.* or ids among"):
+        VISPRDataModule("nowhere", attributes=attributes)
+
+
 def test_named_attributes() -> None:
     assert VISPRDataModule("nowhere", attributes="pa_hmdb51").attributes == list(
         PA_HMDB51_ATTRIBUTES

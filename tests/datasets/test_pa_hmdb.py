@@ -105,6 +105,24 @@ def test_a_clip_is_decoded_once(
     assert len(opened) == len(set(opened)) == len(pa_hmdb.CLIPS)
 
 
+def test_a_bad_clip_is_tried_once(
+    hmdb_root: Path, pa_hmdb_root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It has many frames, and each might wait for the decoder's time limit."""
+    tried = []
+
+    def broken(_: object, path: Path) -> None:
+        tried.append(path)
+        raise UnreadableFileError(path, "hangs")
+
+    dataset = frames(pa_hmdb_root, hmdb_root)
+    monkeypatch.setattr(type(dataset.reader), "__call__", broken)
+    for i in range(len(dataset)):
+        with pytest.raises(UnreadableFileError, match="hangs"):
+            dataset[i]
+    assert len(tried) == len(pa_hmdb.CLIPS)
+
+
 def test_a_worker_gets_no_pixels(hmdb_root: Path, pa_hmdb_root: Path) -> None:
     dataset = frames(pa_hmdb_root, hmdb_root)
     fresh = len(pickle.dumps(dataset))

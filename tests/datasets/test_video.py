@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from blackbox_anon.datasets import UnreadableFileError, clip_indices, read_clip
-from blackbox_anon.decoding import native
 from tests.data.real import ROOT, clips, needs_real_data
 from tests.data.ucf import write_avi
 
@@ -52,15 +51,6 @@ def test_the_trap_is_still_there(path: Path) -> None:
     reader = decord.VideoReader(str(path), num_threads=1)
     backwards = range(len(truth) - 1, -1, -1)
     assert any(not np.array_equal(reader[i].asnumpy(), truth[i]) for i in backwards)
-
-
-@needs_real_data
-def test_a_ucf101_clip_without_b_frames_is_not_decoded_whole() -> None:
-    juggling, makeup = (
-        next(path for path in clips("ucf101") if word in path.name) for word in ("Jugg", "Makeup")
-    )
-    assert not native._needs_order(str(juggling))  # 5 times faster by seeking
-    assert native._needs_order(str(makeup))  # XviD with B-frames: seeking misses 1 of 164
 
 
 @pytest.mark.parametrize("width", [16, 24, 48, 128, 340])
