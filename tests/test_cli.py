@@ -1,5 +1,6 @@
 """The command line: what a user types, and the one line that says what was wrong."""
 
+import json
 import shutil
 import subprocess
 import sys
@@ -220,3 +221,18 @@ def test_predict_writes_clips_that_decode_again(tmp_path: Path) -> None:
     ]
     for path in written:
         assert read_clip(path, 2, None).shape == (2, 3, 32, 32)
+
+
+@pytest.mark.parametrize(
+    ("judge", "name"), [("CoTrainedReviewer", "reviewer"), ("RetrainedClassifier", "retrained")]
+)
+def test_one_argument_chooses_who_judges_privacy(judge: str, name: str, tmp_path: Path) -> None:
+    steps = {"steps": 2} if judge == "RetrainedClassifier" else {}
+    chosen = {"class_path": judge, "init_args": steps}
+    config = {"model": {"init_args": {"privacy_judge": chosen}}}
+    (tmp_path / "judge.yaml").write_text(yaml.safe_dump(config))
+    main(["test", "-c", FAKE, "-c", "judge.yaml"])
+    [file] = Path("runs").rglob("results.json")
+    written = json.loads(file.read_text())
+    assert written["privacy"]["judge"] == name
+    assert 0 <= written["utility"]["top1"] <= written["utility"]["top5"] <= 1

@@ -152,11 +152,11 @@ class AbstractTask(LightningModule, ABC):
     @override
     def on_test_epoch_end(self) -> None:
         self._count_queries()
-        write_results(
-            self,
-            utility={**self.utility_description(), **utility_result(self._logged)},
-            privacy=self.privacy_test.result(self._tested_attributes()) if self._judged else None,
-        )
+        judged = self.privacy_test.result(self._tested_attributes()) if self._judged else None
+        if judged is not None and judged["chance_ap"] is not None:
+            self.log("test/cmap_ap_chance", judged["chance_ap"], sync_dist=True)
+        utility = {**self.utility_description(), **utility_result(self._logged)}
+        write_results(self, utility=utility, privacy=judged)
 
     @override
     def predict_step(

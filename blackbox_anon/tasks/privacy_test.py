@@ -14,6 +14,7 @@ from blackbox_anon.metrics import ClassMeanAveragePrecision, ClassMeanPrecision
 from blackbox_anon.metrics.functional import sample_ids
 from blackbox_anon.mllms import to_uint8
 from blackbox_anon.reviewers import AbstractReviewer
+from blackbox_anon.tasks.results import number
 from blackbox_anon.types import PrivacyBatch
 
 
@@ -70,7 +71,9 @@ class PrivacyTest(nn.Module):
     def update(self, task: LightningModule, batch: PrivacyBatch) -> None:
         """Judge one batch of the test set."""
         [classifier] = self._classifier
-        logits = classifier(received(task, batch["frames"])).float()
+        frames = received(task, batch["frames"])
+        with torch.autocast(frames.device.type, enabled=False):  # rounded scores would tie
+            logits = classifier(frames)
         ids = sample_ids(batch["name"])
         self.average_precision.update(logits, batch["attributes"], ids)
         self.precision.update(logits.sigmoid(), batch["attributes"], ids)
@@ -83,20 +86,21 @@ class PrivacyTest(nn.Module):
         """
         ap, precision = self.average_precision, self.precision
         chance, positives = ap.chance(), ap.positives()
-        table = zip(names, ap.per_attribute(), precision.per_attribute(), chance, strict=True)
+        columns = (ap.per_attribute(), precision.per_attribute(), chance)
+        table = zip(names, *(column.tolist() for column in columns), strict=True)
         return {
             **self.judge.description(),
             "samples": len(ap.gathered()),
-            "cmap_ap": _number(ap.compute()),
-            "cmap_ap_interval95": ap.interval(),
-            "chance_ap": _number(chance.nanmean()),
-            "class_mean_precision": _number(precision.compute()),
-            "class_mean_precision_interval95": precision.interval(),
+            "cmap_ap": number(ap.compute().item()),
+            "cmap_ap_interval95": [number(bound) for bound in ap.interval()],
+            "chance_ap": number(chance.nanmean().item()),
+            "class_mean_precision": number(precision.compute().item()),
+            "class_mean_precision_interval95": [number(b) for b in precision.interval()],
             "threshold": precision.threshold,
             "never_predicted": precision.never_predicted,
             "absent_attributes": [n for n, p in zip(names, positives, strict=True) if p == 0],
             "per_attribute": {
-                name: {"ap": _number(a), "precision": _number(p), "chance": _number(c)}
+                name: {"ap": number(a), "precision": number(p), "chance": number(c)}
                 for name, a, p, c in table
             },
         }
@@ -104,12 +108,9 @@ class PrivacyTest(nn.Module):
 
 @torch.no_grad()
 def received(task: LightningModule, frames: Tensor) -> Tensor:
-    """Anonymize, and round to the 8-bit images that a service receives."""
-    return to_uint8(task(frames).float()).float() / 255
-
-
-def _number(value: Tensor) -> float | None:
-    return None if value.isnan() else value.item()
+    """Anonymize in float32, and round to the 8-bit images that a service receives."""
+    with torch.autocast(frames.device.type, enabled=False):
+        return to_uint8(task(frames)).float() / 255
 
 
 def _batches(task: LightningModule) -> Iterator[PrivacyBatch]:

@@ -1,6 +1,7 @@
 """Write what a test found beside the logs."""
 
 import json
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -27,11 +28,16 @@ def utility_result(metrics: Mapping[str, Metric]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for name, metric in metrics.items():
         key = name.removeprefix("test/")
-        found[key] = metric.compute().item()
+        found[key] = number(metric.compute().item())
         if isinstance(metric, AbstractSampleMetric):
-            found[f"{key}_interval95"] = metric.interval()
+            found[f"{key}_interval95"] = [number(bound) for bound in metric.interval()]
             found["samples"] = len(metric.gathered())
     return found
+
+
+def number(value: float) -> float | None:
+    """Return a number that JSON has; there is none for NaN, which means that nothing was there."""
+    return None if math.isnan(value) else value
 
 
 def write_results(

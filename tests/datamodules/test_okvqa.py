@@ -1,10 +1,14 @@
+import shutil
 from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from blackbox_anon.datamodules import OKVQADataModule, PairedDataModule, VISPRDataModule
 from blackbox_anon.datasets import VISPR1_ATTRIBUTES
+from tests.data.real import ROOT, needs_real_data
+from tests.datasets.test_okvqa import POSITIVES
 
 SMALL: dict[str, Any] = {"size": 32, "batch_size": 2, "num_workers": 0}
 
@@ -72,3 +76,15 @@ def test_categories_by_name(okvqa_root: Path) -> None:
     assert data.dataset("test", "utility").names == ["val2014/93"]
     everything = OKVQADataModule(str(okvqa_root), categories="all", **SMALL)
     assert len(everything.dataset("train", "utility")) == 4
+
+
+@needs_real_data
+def test_real_privacy_records(tmp_path: Path) -> None:
+    (tmp_path / "val2014").mkdir()
+    shutil.copy(ROOT / "okvqa" / "privacy_annotations.json", tmp_path / "annotations.json")
+    data = OKVQADataModule("nowhere", privacy_root=str(tmp_path))
+    tested = data.dataset("test", "privacy")
+    assert len(tested) == data.official_count("test", "privacy") == 994
+    labels = torch.stack([tested.targets(i)["attributes"] for i in range(len(tested))])
+    found = dict(zip(data.attributes, labels.sum(0).int().tolist(), strict=True))
+    assert found == POSITIVES
