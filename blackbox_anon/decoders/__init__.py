@@ -17,6 +17,7 @@ from blackbox_anon.decoders.clip import DECODERS, Backend, count_frames, read_fr
 from blackbox_anon.decoders.decord_decoder import DecordDecoder
 from blackbox_anon.decoders.errors import DecodingError
 from blackbox_anon.decoders.pyav_decoder import PyAVDecoder
+from blackbox_anon.decoders.remarks import find_remarks
 from blackbox_anon.decoders.timeline import Timeline
 from blackbox_anon.decoders.torchcodec_decoder import TorchCodecDecoder
 
@@ -30,5 +31,6 @@ __all__ = [
     "Timeline",
     "TorchCodecDecoder",
     "count_frames",
+    "find_remarks",
     "read_frames",
 ]

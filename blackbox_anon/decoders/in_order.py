@@ -9,7 +9,7 @@ import numpy as np
 from blackbox_anon.decoders.conversion import RGBConverter
 from blackbox_anon.decoders.errors import DecodingError
 from blackbox_anon.decoders.integrity import check_count, check_index
-from blackbox_anon.decoders.rounding import rounds_otherwise
+from blackbox_anon.decoders.rounding import RoundingWatch
 from blackbox_anon.decoders.video_file import VideoFile
 
 Choose = Callable[[int], list[int]]
@@ -22,13 +22,11 @@ class Decoded:
     """What one pass over a file found.
 
     Args:
-        codec: FFmpeg's name of the codec.
         num_frames: Frames that came out of the decoder.
         frames: The frames that were wanted, by index.
         rounded_otherwise: Whether other releases of FFmpeg may round a pixel differently.
     """
 
-    codec: str
     num_frames: int = 0
     frames: "dict[int, av.VideoFrame]" = field(default_factory=dict)
     rounded_otherwise: bool = False
@@ -93,19 +91,39 @@ def decode_in_order(video: VideoFile, wanted: set[int], *, strict: bool = True) 
     Raises:
         DecodingError: If nothing can be decoded, or ``strict`` finds damage.
     """
-    if strict:
-        check_index(video, video.entries)
-    decoded = Decoded(video.codec)
-    for frame in _frames(video, strict=strict):
-        if strict and frame.is_corrupt:
-            raise DecodingError(f"damaged: frame {decoded.num_frames} is decodable only in part")
+    decoded = Decoded()
+    watch = RoundingWatch(video.codec)
+    for frame in decoded_frames(video, strict=strict):
         if decoded.num_frames in wanted:
             decoded.frames[decoded.num_frames] = frame
-        decoded.rounded_otherwise |= rounds_otherwise(decoded.codec, frame)
+        watch.see(frame)
         decoded.num_frames += 1
-    if decoded.num_frames == 0:
-        raise DecodingError("no frame in the video stream")
+    decoded.rounded_otherwise = watch.found
     return decoded
+
+
+def decoded_frames(video: VideoFile, *, strict: bool = True) -> "Iterator[av.VideoFrame]":
+    """All frames in order.
+
+    Args:
+        video: A file nothing was read of yet.
+        strict: Refuse a truncated or damaged file.
+
+    Yields:
+        Frames as decoded.
+
+    Raises:
+        DecodingError: If nothing can be decoded, or ``strict`` finds damage.
+    """
+    if strict:
+        check_index(video, video.entries)
+    count = -1
+    for count, frame in enumerate(_frames(video, strict=strict)):
+        if strict and frame.is_corrupt:
+            raise DecodingError(f"damaged: frame {count} is decodable only in part")
+        yield frame
+    if count < 0:
+        raise DecodingError("no frame in the video stream")
 
 
 def _frames(video: VideoFile, *, strict: bool) -> "Iterator[av.VideoFrame]":

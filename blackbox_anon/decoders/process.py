@@ -66,6 +66,22 @@ class DecodingProcess:
         """
         return int(self._ask(("count", path, strict), _nothing, limit))
 
+    def remarks(self, path: str, *, limit: float, strict: bool) -> list[str]:
+        """What is odd about a file; see :func:`~blackbox_anon.decoders.find_remarks`.
+
+        Args:
+            path: A video file.
+            limit: Seconds the file may take.
+            strict: Refuse a truncated or damaged file.
+
+        Returns:
+            One short sentence per oddity.
+
+        Raises:
+            DecodingError: With the reason; also if the process died or took longer.
+        """
+        return list(self._ask(("remarks", path, strict), _nothing, limit))
+
     def forget(self) -> None:
         """Let go of a process that belongs to the parent of this one."""
         self._lock = Lock()
@@ -117,7 +133,7 @@ def decoding_process(decoder: AbstractDecoder) -> DecodingProcess:
 
 def _converse(
     channel: Channel, request: tuple[str, str, bool], choose: Choose, deadline: float
-) -> np.ndarray | int:
+) -> Any:  # noqa: ANN401  # as the request
     channel.send(request)
     while True:
         kind, value = channel.receive(deadline)
@@ -128,11 +144,11 @@ def _converse(
         elif kind == "error":
             raise DecodingError(value)
         else:
-            return int(value)
+            return value
 
 
 def _nothing(num_frames: int) -> list[int]:
-    raise AssertionError(f"a count asks for no frames, found {num_frames}")
+    raise AssertionError(f"expected no choice of frames, found one of {num_frames}")
 
 
 def _forget_all() -> None:

@@ -9,7 +9,7 @@ from typing_extensions import override
 from blackbox_anon.decoders.abstract import AbstractDecoder
 from blackbox_anon.decoders.errors import DecodingError
 from blackbox_anon.decoders.in_order import Decoded
-from blackbox_anon.decoders.rounding import H263_FAMILY, rounds_otherwise
+from blackbox_anon.decoders.rounding import H263_FAMILY, has_zero
 from blackbox_anon.decoders.timeline import Timeline
 from blackbox_anon.decoders.video_file import VideoFile
 
@@ -28,7 +28,7 @@ class PyAVDecoder(AbstractDecoder):
         times = _shown_at(timeline)
         if len(times) != timeline.num_frames:
             return None
-        decoded = Decoded(timeline.codec, len(times))
+        decoded = Decoded(len(times))
         with VideoFile(timeline.path) as video:
             ahead: Iterator[av.VideoFrame] = iter(())
             previous = None
@@ -36,7 +36,7 @@ class PyAVDecoder(AbstractDecoder):
                 if previous is None or timeline.keyframe_between(previous, index):
                     video.seek(times[index])
                     ahead = video.decode()
-                if not _decode_until(times[index], ahead, decoded, index):
+                if not _decode_until(times[index], ahead, decoded, index, timeline.codec):
                     return None
                 previous = index
         return decoded.arrays(list(indices))
@@ -50,13 +50,15 @@ def _shown_at(timeline: Timeline) -> list[int]:
 
 
 def _decode_until(
-    time: int, ahead: "Iterator[av.VideoFrame]", decoded: Decoded, index: int
+    time: int, ahead: "Iterator[av.VideoFrame]", decoded: Decoded, index: int, codec: str
 ) -> bool:
     """Whether the frame shown at ``time`` was reached, and its pixels are the same everywhere."""
     for frame in ahead:
         if frame.is_corrupt:
             raise DecodingError(f"damaged: what leads to frame {index} is decodable only in part")
-        if rounds_otherwise(decoded.codec, frame) or frame.pts is None or frame.pts > time:
+        if codec in H263_FAMILY and has_zero(frame):
+            return False  # may be rounded otherwise
+        if frame.pts is None or frame.pts > time:
             return False
         if frame.pts == time:
             decoded.frames[index] = frame

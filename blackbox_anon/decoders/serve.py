@@ -8,18 +8,24 @@ import os
 import pickle
 import signal
 import sys
+from collections.abc import Callable
 from multiprocessing.connection import Connection
+
+import numpy as np
 
 from blackbox_anon.decoders.abstract import AbstractDecoder
 from blackbox_anon.decoders.clip import count_frames, read_frames
+from blackbox_anon.decoders.remarks import find_remarks
+
+WHOLE_FILE: dict[str, Callable[..., object]] = {"count": count_frames, "remarks": find_remarks}
 
 
 def serve(connection: Connection, decoder: AbstractDecoder) -> None:
     """Answer requests ``(kind, path, strict)`` until the other side is gone.
 
     ``read`` is answered by ``("choose", count)`` as often as needed, each of which expects
-    indices, then by ``("frames", shape)`` and the frames' bytes; ``count`` by ``("count", n)``;
-    a file that cannot be read by ``("error", reason)``.
+    indices, then by ``("frames", shape)`` and the frames' bytes; ``count`` and ``remarks`` by
+    themselves and the result; a file that cannot be read by ``("error", reason)``.
 
     Args:
         connection: To the process that asks.
@@ -41,8 +47,8 @@ def serve(connection: Connection, decoder: AbstractDecoder) -> None:
 def _answer(
     connection: Connection, decoder: AbstractDecoder, kind: str, path: str, strict: bool
 ) -> None:
-    if kind == "count":
-        connection.send(("count", count_frames(path, strict=strict)))
+    if kind in WHOLE_FILE:
+        connection.send((kind, WHOLE_FILE[kind](path, strict=strict)))
         return
 
     def choose(num_frames: int) -> list[int]:
@@ -53,7 +59,9 @@ def _answer(
     frames = read_frames(path, choose, decoder, strict=strict)
     connection.send(("frames", (len(frames), *frames[0].shape)))
     for frame in frames:
-        connection.send_bytes(memoryview(frame.tobytes()))
+        unsent = np.ascontiguousarray(frame).reshape(-1).data
+        while unsent:
+            unsent = unsent[os.write(connection.fileno(), unsent) :]
 
 
 def main() -> None:

@@ -5,6 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import av
+
+from blackbox_anon.decoders.closed_gops import keyframes_are_idr
 from blackbox_anon.decoders.rounding import H263_FAMILY
 from blackbox_anon.decoders.video_file import VideoFile
 
@@ -96,14 +99,21 @@ def read_timeline(video: VideoFile) -> Timeline:
 
 def _listed(video: VideoFile) -> tuple[tuple[int, ...], tuple[int, ...]]:
     entries = video.entries
+    starts = [entry for entry in entries if entry.is_keyframe]
     times = tuple(entry.timestamp for entry in entries)
     reliable = (
         len(times) == video.stream.frames
         and all(a < b for a, b in pairwise(times))
         and not any(entry.is_discard for entry in entries)  # cut by an edit list
+        and (video.codec in H263_FAMILY or _closed(video, starts))
     )
     keyframes = tuple(i for i, entry in enumerate(entries) if entry.is_keyframe)
     return (times, keyframes) if reliable and keyframes[:1] == (0,) else ((), ())
+
+
+def _closed(video: VideoFile, starts: "list[av.IndexEntry]") -> bool:
+    mp4 = video.container.startswith("mov")
+    return mp4 and video.codec == "h264" and keyframes_are_idr(video.path, starts)
 
 
 def _plain(video: VideoFile) -> bool:

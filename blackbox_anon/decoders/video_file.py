@@ -10,6 +10,7 @@ from blackbox_anon.decoders.errors import DecodingError
 
 MAX_PIXELS = 2**26  # a damaged header must not make one frame take gigabytes; 8K has 2**25
 DECODER_OPTIONS = {"max_pixels": str(MAX_PIXELS)}
+WATCHED_OPTIONS = {**DECODER_OPTIONS, "flags2": "+export_mvs"}  # for RoundingWatch
 
 FAILURES = (av.FFmpegError, OSError, ValueError, IndexError, OverflowError, MemoryError)
 
@@ -30,12 +31,15 @@ class VideoFile:
         self.path = path
         self._container = av.open(path, metadata_errors="replace")  # HMDB51 titles: not all UTF-8
         try:
+            if self.container.endswith("_pipe") or self.container == "image2":
+                raise DecodingError(f"expected a video, found an image ({self.container})")
             self.stream = _best_stream(self._container)
         except DecodingError:
             self._container.close()
             raise
         self.stream.thread_count = 1  # the workers are the parallelism
-        self.stream.codec_context.options = DECODER_OPTIONS
+        watched = self.codec == "mpeg4"
+        self.stream.codec_context.options = WATCHED_OPTIONS if watched else DECODER_OPTIONS
 
     def __enter__(self) -> "VideoFile":
         return self

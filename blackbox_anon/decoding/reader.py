@@ -1,17 +1,30 @@
 """From a path to the frames a protocol looks at."""
 
 import math
+import pickle
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from blackbox_anon.decoders import DECODERS, Backend, DecodingError, count_frames, read_frames
+from blackbox_anon.decoders import (
+    DECODERS,
+    Backend,
+    DecodingError,
+    count_frames,
+    find_remarks,
+    read_frames,
+)
 from blackbox_anon.decoders.process import decoding_process
+from blackbox_anon.decoding.cache import FrameCache
 from blackbox_anon.decoding.resizing import Crop, check_resize, resize
 from blackbox_anon.decoding.sampling import AbstractSampling, UniformSampling
 from blackbox_anon.decoding.unreadable import UnreadableFileError
+
+CACHE_VERSION = 1  # to be raised when the same settings give other pixels
 
 
 class ClipReader:
@@ -31,7 +44,8 @@ class ClipReader:
         backend: Decoder that seeks: ``decord``, ``pyav``, or ``torchcodec``, which is an extra.
         time_limit: Seconds one file may take before it counts as unreadable; infinite decodes in
             this process, where a crash ends the run.
-        cache: Folder of the frame cache; ``None`` decodes every time.
+        cache: Folder that keeps the frames as they are returned, for later epochs; ``None``
+            decodes every time.
         strict: Refuse a truncated or damaged file; otherwise its frames are returned as far as
             the decoder makes sense of them.
 
@@ -61,8 +75,8 @@ class ClipReader:
         self.crop: Crop = crop
         self.backend: Backend = backend
         self.time_limit = time_limit
-        self.cache = cache
         self.strict = strict
+        self.cache = None if cache is None else FrameCache(cache, self._settings())
         self._decoder = DECODERS[backend]()
 
     def __call__(self, path: str | Path) -> Tensor:
@@ -77,8 +91,9 @@ class ClipReader:
         Raises:
             UnreadableFileError: If the file is missing, damaged or cannot be decoded.
         """
-        frames = torch.from_numpy(self._read(str(path))).permute(0, 3, 1, 2)
-        return resize(frames.contiguous(), self.size, crop=self.crop)
+        if self.cache is None:
+            return self._decode(str(path))
+        return torch.from_numpy(self.cache.get(str(path), lambda: self._decode(str(path)).numpy()))
 
     def count(self, path: str | Path) -> int:
         """True number of frames, which a container may misstate; decodes the whole file.
@@ -92,20 +107,53 @@ class ClipReader:
         Raises:
             UnreadableFileError: If the file is missing, damaged or cannot be decoded.
         """
-        try:
+        with _naming(path):
             if math.isinf(self.time_limit):
                 return count_frames(str(path), strict=self.strict)
             process = decoding_process(self._decoder)
             return process.count(str(path), limit=self.time_limit, strict=self.strict)
-        except DecodingError as error:
-            raise UnreadableFileError(path, str(error)) from error
+
+    def remarks(self, path: str | Path) -> list[str]:
+        """What is odd about a clip that can be read; decodes the whole file.
+
+        Args:
+            path: A video file.
+
+        Returns:
+            One short sentence per oddity (one frame, variable frame rate, wrong suffix, ...);
+            none for an ordinary video.
+
+        Raises:
+            UnreadableFileError: If the file is missing, damaged or cannot be decoded.
+        """
+        with _naming(path):
+            if math.isinf(self.time_limit):
+                return find_remarks(str(path), strict=self.strict)
+            process = decoding_process(self._decoder)
+            return process.remarks(str(path), limit=self.time_limit, strict=self.strict)
+
+    def _settings(self) -> str:
+        """All that decides the frames of a file; the backend does not."""
+        rule = pickle.dumps(self.sampling).hex()
+        return repr((CACHE_VERSION, rule, self.size, self.crop, self.strict))
+
+    def _decode(self, path: str) -> Tensor:
+        frames = torch.from_numpy(self._read(path)).permute(0, 3, 1, 2)
+        return resize(frames.contiguous(), self.size, crop=self.crop)
 
     def _read(self, path: str) -> np.ndarray:
         choose = self.sampling.indices
-        try:
+        with _naming(path):
             if math.isinf(self.time_limit):
                 return np.stack(read_frames(path, choose, self._decoder, strict=self.strict))
             process = decoding_process(self._decoder)
             return process.read(path, choose, limit=self.time_limit, strict=self.strict)
-        except DecodingError as error:
-            raise UnreadableFileError(path, str(error)) from error
+
+
+@contextmanager
+def _naming(path: str | Path) -> Iterator[None]:
+    """Say which file a decoder failed on."""
+    try:
+        yield
+    except DecodingError as error:
+        raise UnreadableFileError(path, str(error)) from error
