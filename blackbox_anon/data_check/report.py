@@ -18,15 +18,30 @@ def format_report(findings: Sequence[Findings], *, whole: bool = False) -> str:
         The text.
     """
     shown = None if whole else SHOWN
-    blocks = ["\n".join(_part(found, shown)) for found in findings]
+    blocks = _blocks(findings, shown)
     blocks += _instructions(findings)
     unsound = [_title(found) for found in findings if not found.sound]
+    looked = all(found.opened for found in findings)
     blocks.append(
-        "All is there and readable."
+        f"All is there{' and readable' if looked else '; no file was opened'}."
         if not unsound
         else f"{len(unsound)} of {len(findings)} parts need attention: {'; '.join(unsound)}."
     )
     return "\n\n".join(blocks) + "\n"
+
+
+def _blocks(findings: Sequence[Findings], shown: int | None) -> list[str]:
+    """One block per part; a summary does not say the same twice."""
+    blocks, said = [], dict[str, str]()
+    for found in findings:
+        title, *lines = _part(found, shown)
+        body = "\n".join(lines)
+        if shown is not None and body in said:
+            body = f"  the same as {said[body]}"
+        else:
+            said[body] = title
+        blocks.append(f"{title}\n{body}")
+    return blocks
 
 
 def printable(text: str) -> str:

@@ -70,7 +70,7 @@ class Channel:
         return self._connection.recv()
 
     def receive_frames(self, shape: tuple[int, ...], deadline: float) -> np.ndarray:
-        """Receive frames one by one into one array.
+        """Receive the bytes of frames, one after the other, into one array.
 
         Args:
             shape: ``(T, H, W, 3)``.
@@ -80,9 +80,13 @@ class Channel:
             The array, uint8.
         """
         frames = np.empty(shape, np.uint8)
-        for frame in frames:
+        missing = frames.reshape(-1).data
+        while missing:
             self._wait(deadline)
-            self._connection.recv_bytes_into(frame.reshape(-1).data)
+            received = os.readv(self._connection.fileno(), [missing])  # no copy in between
+            if received == 0:
+                raise EOFError
+            missing = missing[received:]
         return frames
 
     def stop(self) -> str:

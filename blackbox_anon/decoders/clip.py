@@ -86,8 +86,9 @@ def _seek(
     if strict:
         check_index(video, video.entries)
     for candidate in (decoder, DecordDecoder()):  # decord rounds MPEG-4 part 2 as ffmpeg does
-        if candidate.seeks(timeline):
-            return candidate.frames(timeline, indices)
+        frames = candidate.frames(timeline, indices) if candidate.seeks(timeline) else None
+        if frames is not None:
+            return frames
     return None
 
 

@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from blackbox_anon.decoders.clip import FAILURES
 from blackbox_anon.decoders.display import upright
 from blackbox_anon.decoders.errors import DecodingError
 from blackbox_anon.decoders.in_order import decoded_frames
-from blackbox_anon.decoders.video_file import VideoFile
+from blackbox_anon.decoders.video_file import FAILURES, VideoFile
 
 SMALL = 16  # pixels; nothing can be recognized below
 UNEVEN = 1.5  # times the shortest distance; rounding of times makes less

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 
+import numpy as np
+
 from blackbox_anon.decoders.abstract import AbstractDecoder
 from blackbox_anon.decoders.clip import count_frames, read_frames
 from blackbox_anon.decoders.remarks import find_remarks
@@ -57,7 +59,9 @@ def _answer(
     frames = read_frames(path, choose, decoder, strict=strict)
     connection.send(("frames", (len(frames), *frames[0].shape)))
     for frame in frames:
-        connection.send_bytes(memoryview(frame.tobytes()))
+        unsent = np.ascontiguousarray(frame).reshape(-1).data
+        while unsent:
+            unsent = unsent[os.write(connection.fileno(), unsent) :]
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ def dark(num_frames: int) -> np.ndarray:
     bright = pictures(num_frames, width=2 * WIDTH).astype(np.int16)
     halves = np.stack([np.roll(f, i, axis=1) for i, f in enumerate(bright)])
     small = (halves[:, :, ::2] + halves[:, :, 1::2]) // 2
-    return np.clip(2 * small - 200, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(2 * small - 200, 0, 255), np.uint8)
 
 
 def depends_on_the_release(path: Path) -> bool:
