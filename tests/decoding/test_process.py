@@ -82,7 +82,7 @@ def test_workers_outlive_hangs_and_crashes(clip: Path, faulty: ClipReader, start
     loader: DataLoader[Any] = DataLoader(
         SkipUnreadable(Clips(files, faulty)),
         batch_size=1,
-        num_workers=2,
+        num_workers=2 if start == "fork" else 1,
         collate_fn=collate,
         multiprocessing_context=start,
     )
