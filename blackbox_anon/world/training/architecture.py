@@ -3,9 +3,8 @@
 import torch
 from tokenizers import Regex, Tokenizer, models, pre_tokenizers, processors
 from torch import Tensor
-from torch.nn import functional
 from transformers import (
-    LevitConfig,
+    CLIPVisionConfig,
     LlamaConfig,
     PreTrainedTokenizerFast,
     VideoLlavaConfig,
@@ -18,10 +17,7 @@ from transformers import (
 from blackbox_anon.world.questions import vocabulary
 
 SPECIAL = ("<pad>", "<s>", "</s>", "<unk>", "<image>", "<video>")
-IMAGE_SIZE, CELL = 128, 32
-"""Side of a frame as the tower sees it, and of the square that one video token stands for."""
-WIDTH, LAYER = 192, 1
-"""Channels of the tower's tokens, and the layer that they come from: 4 by 4 of them a frame."""
+IMAGE_SIZE, PATCH = 64, 16
 IMAGE_MEAN, IMAGE_STD = (0.5, 0.5, 0.5), (0.25, 0.25, 0.25)
 
 
@@ -60,27 +56,28 @@ def build_processor() -> VideoLlavaProcessor:
         image_processor=VideoLlavaImageProcessor(**common),
         video_processor=VideoLlavaVideoProcessor(**common),
         tokenizer=build_tokenizer(),
-        patch_size=CELL,
-        vision_feature_select_strategy="full",
-        num_additional_image_tokens=0,
+        patch_size=PATCH,
+        vision_feature_select_strategy="default",
+        num_additional_image_tokens=1,
     )
 
 
 def build_model() -> VideoLlavaForConditionalGeneration:
     """About three million parameters, randomly initialised."""
     tokenizer = build_tokenizer()
-    vision = LevitConfig(  # a ViT on patches of 16 lost faces and skin: an eye is one pixel
+    vision = CLIPVisionConfig(
+        hidden_size=128,
+        intermediate_size=384,
+        num_hidden_layers=4,
+        num_attention_heads=4,
         image_size=IMAGE_SIZE,
-        hidden_sizes=[128, WIDTH, WIDTH],
-        hidden_size=WIDTH,  # of the tokens that are used; Video-LLaVA's projector asks for it
-        num_attention_heads=[4, 4, 4],
-        depths=[2, 1, 1],
-        key_dim=[16, 16, 16],
+        patch_size=PATCH,
+        projection_dim=128,
     )
     text = LlamaConfig(
         vocab_size=len(tokenizer),
-        hidden_size=128,
-        intermediate_size=384,
+        hidden_size=160,
+        intermediate_size=448,
         num_hidden_layers=4,
         num_attention_heads=4,
         max_position_embeddings=512,
@@ -93,25 +90,14 @@ def build_model() -> VideoLlavaForConditionalGeneration:
         text_config=text,
         image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
         video_token_index=tokenizer.convert_tokens_to_ids("<video>"),
-        vision_feature_layer=LAYER,
-        vision_feature_select_strategy="full",  # no class token to drop
-        image_seq_length=(IMAGE_SIZE // CELL) ** 2,
-        video_seq_length=8 * (IMAGE_SIZE // CELL) ** 2,
+        vision_feature_layer=-1,
+        image_seq_length=(IMAGE_SIZE // PATCH) ** 2,
+        video_seq_length=8 * ((IMAGE_SIZE // PATCH) ** 2 + 1),
     )
     return VideoLlavaForConditionalGeneration(config)
 
 
 def normalise(frames: Tensor) -> Tensor:
-    """Resize and normalise frames in ``[0, 1]`` as the processor does.
-
-    Args:
-        frames: Shape ``(..., 3, H, W)``.
-
-    Returns:
-        Shape ``(..., 3, IMAGE_SIZE, IMAGE_SIZE)``.
-    """
+    """Normalise frames in ``[0, 1]`` as the processor does."""
     mean, std = torch.tensor(IMAGE_MEAN).view(3, 1, 1), torch.tensor(IMAGE_STD).view(3, 1, 1)
-    images = frames.flatten(0, -4)
-    sides = (IMAGE_SIZE, IMAGE_SIZE)
-    large = functional.interpolate(images, sides, mode="bicubic", antialias=True).clamp(0, 1)
-    return ((large - mean) / std).view(*frames.shape[:-2], *sides)
+    return (frames - mean) / std
