@@ -215,7 +215,8 @@ class BlackBoxAnonymization(AbstractTask):
         shown = ("train/utility_loss", "train/privacy_loss", "train/active", "train/dead_pairs")
         headline = {name: logs[name] for name in shown if name in logs} | {"mllm/queries": queries}
         self.log_dict(headline, prog_bar=True, logger=False)
-        if int(self.steps) % self.trainer.log_every_n_steps == 0:
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]  # set by a connector
+        if int(self.steps) % every == 0:
             values = {name: float(value) for name, value in self.scalars.items()}
             for logger in self.loggers:
                 logger.log_metrics(values, step=int(self.queries))  # queries as the x axis
