@@ -50,7 +50,7 @@ class TailAverage(Callback):
                 f"TailAverage needs a BlackBoxAnonymization task; found {type(pl_module).__name__}"
             )
             raise BlackboxAnonError(msg)
-        total, step = _total_steps(trainer), int(pl_module.steps)
+        total, step = _total_steps(trainer, pl_module), int(pl_module.steps)
         if step <= self.start * total:
             return
         theta = flat.flatten(pl_module.trained)
@@ -69,15 +69,17 @@ class TailAverage(Callback):
         self.mean, self.count = state_dict["mean"], state_dict["count"]
 
 
-def _total_steps(trainer: Trainer) -> int:
-    """Steps of the whole run; every batch is one step of a task, whatever its optimizers do."""
+def _total_steps(trainer: Trainer, task: BlackBoxAnonymization) -> int:
+    """Steps of the whole run: one a batch, each of ``1 + reviewer_steps`` optimizer steps."""
     epochs = trainer.max_epochs if trainer.max_epochs is not None else -1
-    batches = trainer.num_training_batches
-    if epochs < 1 or math.isinf(batches) or trainer.max_steps != -1:
+    total = epochs * trainer.num_training_batches if epochs > 0 else math.inf
+    if trainer.max_steps != -1:  # Lightning counts optimizer steps
+        total = min(total, math.ceil(trainer.max_steps / (1 + task.reviewer_steps)))
+    if math.isinf(total):
         msg = (
-            "TailAverage must know where a run ends: it needs `max_epochs`, no `max_steps` and a "
+            "TailAverage must know where a run ends: it needs `max_steps`, or `max_epochs` and a "
             f"data set with a length; found max_epochs={trainer.max_epochs}, "
-            f"max_steps={trainer.max_steps}, {batches} batches an epoch"
+            f"{trainer.num_training_batches} batches an epoch"
         )
         raise BlackboxAnonError(msg)
-    return int(epochs * batches)
+    return int(total)

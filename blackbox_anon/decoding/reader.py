@@ -111,7 +111,7 @@ class ClipReader:
             if math.isinf(self.time_limit):
                 return count_frames(str(path), strict=self.strict)
             process = decoding_process(self._decoder)
-            return process.count(str(path), limit=self.time_limit, strict=self.strict)
+            return process.count(_absolute(path), limit=self.time_limit, strict=self.strict)
 
     def remarks(self, path: str | Path) -> list[str]:
         """What is odd about a clip that can be read; decodes the whole file.
@@ -130,7 +130,7 @@ class ClipReader:
             if math.isinf(self.time_limit):
                 return find_remarks(str(path), strict=self.strict)
             process = decoding_process(self._decoder)
-            return process.remarks(str(path), limit=self.time_limit, strict=self.strict)
+            return process.remarks(_absolute(path), limit=self.time_limit, strict=self.strict)
 
     def _settings(self) -> str:
         """All that decides the frames of a file; the backend does not."""
@@ -147,7 +147,7 @@ class ClipReader:
             if math.isinf(self.time_limit):
                 return np.stack(read_frames(path, choose, self._decoder, strict=self.strict))
             process = decoding_process(self._decoder)
-            return process.read(path, choose, limit=self.time_limit, strict=self.strict)
+            return process.read(_absolute(path), choose, limit=self.time_limit, strict=self.strict)
 
 
 @contextmanager
@@ -157,3 +157,8 @@ def _naming(path: str | Path) -> Iterator[None]:
         yield
     except DecodingError as error:
         raise UnreadableFileError(path, str(error)) from error
+
+
+def _absolute(path: str | Path) -> str:
+    """The helper process stays in the folder that it was started in."""
+    return str(Path(path).absolute())

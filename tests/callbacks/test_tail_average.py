@@ -46,9 +46,19 @@ def test_the_mean_goes_on_after_a_checkpoint() -> None:
     assert torch.equal(second.mean, torch.arange(3.0))  # type: ignore[arg-type]  # set above
 
 
-def test_a_run_of_unknown_length_is_refused(tmp_path: Path) -> None:
-    trainer = make_trainer(tmp_path, callbacks=[TailAverage()], max_steps=2)
-    with pytest.raises(BlackboxAnonError, match="max_steps=2"):
+@pytest.mark.parametrize("limit", [{"max_steps": 4}, {"max_steps": 3}])
+def test_a_run_limited_in_steps_ends_at_the_mean(limit: dict[str, int], tmp_path: Path) -> None:
+    task, iterates = make_task(), Iterates()
+    callbacks = [iterates, TailAverage(0.0)]
+    make_trainer(tmp_path, callbacks=callbacks, **limit).fit(task, make_data())
+    assert len(iterates.seen) == 2  # two optimizer steps a batch
+    expected = torch.stack(iterates.seen).mean(0)
+    torch.testing.assert_close(flatten(task.trained), expected, rtol=1e-6, atol=1e-7)
+
+
+def test_a_run_without_end_is_refused(tmp_path: Path) -> None:
+    trainer = make_trainer(tmp_path, callbacks=[TailAverage()], max_epochs=-1)
+    with pytest.raises(BlackboxAnonError, match="max_epochs=-1"):
         trainer.fit(make_task(), make_data())
 
 
