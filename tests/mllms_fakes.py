@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from blackbox_anon.mllms import AbstractMLLM, Response
+from blackbox_anon.mllms import AbstractMLLM, Answer, Failure, FailureKind, Response
 
 
 class QuadraticMLLM(AbstractMLLM):
@@ -86,3 +86,43 @@ class ForgetfulMLLM(AbstractMLLM):
 
     def _respond(self, frames: Tensor, prompts: Sequence[str]) -> list[Response]:  # noqa: ARG002
         return [Response(text="yes") for _ in prompts[1:]]
+
+
+class FlakyMLLM(AbstractMLLM):
+    """Another black box of which a seeded share of answers is lost, drawn anew for every call.
+
+    Args:
+        mllm: What answers.
+        share: What is lost; of several shares one per call, the last one for all further calls.
+        seed: Of the schedule.
+        kind: Of the failures.
+    """
+
+    def __init__(
+        self,
+        mllm: AbstractMLLM,
+        share: float | Sequence[float],
+        seed: int = 0,
+        kind: FailureKind = "timeout",
+    ) -> None:
+        super().__init__()
+        self.mllm, self.kind = mllm, kind
+        self.shares = [share] if isinstance(share, float) else list(share)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.lost: list[Tensor] = []
+        """Which answers of every call were lost, shape ``(B,)``, bool."""
+
+    def _respond(self, frames: Tensor, prompts: Sequence[str]) -> list[Answer]:
+        share = self.shares[min(len(self.lost), len(self.shares) - 1)]
+        lost = torch.rand(len(prompts), generator=self.generator) < share
+        self.lost.append(lost)
+        failure = Failure(kind=self.kind, message=f"call {len(self.lost)} was lost")
+        answers = self.mllm.query(frames, prompts)
+        return [failure if gone else a for gone, a in zip(lost.tolist(), answers, strict=True)]
+
+
+def responses(answers: Sequence[Answer]) -> list[Response]:
+    """The same answers, none of which may be a failure."""
+    found = [answer for answer in answers if isinstance(answer, Response)]
+    assert len(found) == len(answers), answers
+    return found

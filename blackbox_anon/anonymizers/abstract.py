@@ -4,6 +4,8 @@ from abc import ABC, abstractmethod
 
 from torch import Tensor, nn
 
+from blackbox_anon.mllms.released import AnonymizedFrames, RawFrames
+
 
 class AbstractAnonymizer(nn.Module, ABC):
     """Maps frames to anonymized frames."""
@@ -21,6 +23,15 @@ class AbstractAnonymizer(nn.Module, ABC):
         Raises:
             ValueError: If the shape is another one.
         """
+
+    def release(self, anonymized: Tensor) -> AnonymizedFrames | RawFrames:
+        """Mark frames that this anonymizer made as fit to leave the machine.
+
+        Args:
+            anonymized: What :meth:`forward` returned, or an estimator made of it, in ``[0, 1]`` or
+                rounded to uint8.
+        """
+        return AnonymizedFrames(anonymized)
 
 
 def as_images(frames: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torchvision.transforms import v2
 from typing_extensions import override
 
 from blackbox_anon.anonymizers.abstract import AbstractAnonymizer, as_images
+from blackbox_anon.mllms.released import RawFrames
 
 _REFERENCE_SIZE = 224  # frame size that the field's kernel sizes are given for
 
@@ -19,6 +20,10 @@ class Identity(AbstractAnonymizer):
     @override
     def forward(self, frames: Tensor) -> Tensor:
         return frames
+
+    @override
+    def release(self, anonymized: Tensor) -> RawFrames:
+        return RawFrames(anonymized, "the raw baseline")
 
 
 class Downsample(AbstractAnonymizer):

@@ -27,8 +27,8 @@ class UNetAnonymizer(AbstractAnonymizer):
         encoder_weights: Pretrained weights by name (``"imagenet"`` downloads them), or ``None``.
         depth: Encoder stages to use, 2 to 5; the coarsest features have stride ``2 ** depth``.
         width: Channels that features are reduced to and that the decoder works with.
-        weights: Weights of a reconstruction-initialized anonymizer: a ``.safetensors`` file, a
-            ``.ckpt`` of any task, or the name of shipped weights (``"peopleworld"``).
+        weights: Weights to begin with: a ``.safetensors`` file, a ``.ckpt`` of any task, a folder
+            that ``blackbox-anon export`` wrote, or the name of shipped ones (``"peopleworld"``).
 
     Reference:
         Sec. 4.2 and Appendix E; the light layers' arrangement is ours, the paper gives none.
@@ -48,13 +48,15 @@ class UNetAnonymizer(AbstractAnonymizer):
             msg = f"`depth` must be between 2 and 5; found {depth}"
             raise ValueError(msg)
         self.width, self.stride = width, 2**depth
+        self.architecture: dict[str, object] = {"encoder": encoder, "depth": depth, "width": width}
+        """The arguments that decide which weights fit."""
         self.encoder = smp.encoders.get_encoder(encoder, depth=depth, weights=encoder_weights)
         channels = [min(width, c) for c in self.encoder.out_channels[1:]]
         self.decoder = LightDecoder(channels, width)
         self.encoder_frozen = True
         self.freeze_encoder()
         if weights is not None:
-            load_weights(self, weights, kind="anonymizer")
+            load_weights(self, weights, kind="anonymizer", architecture=self.architecture)
 
     def freeze_encoder(self, *, frozen: bool = True) -> Self:
         """Choose what is trained: the light decoder alone, or everything (reconstruction)."""

@@ -1,5 +1,7 @@
 """The black-box contract: frames and prompts in, text out, every query counted."""
 
+import json
+import logging
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,20 +11,23 @@ import torch
 from torch import Tensor
 
 from blackbox_anon.errors import MLLMError
+from blackbox_anon.mllms.answers import Answer, Usage
+from blackbox_anon.mllms.released import AnonymizedFrames, RawFrames
+
+_log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Response:
-    """What a service sends back for one clip and one prompt.
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Request:
+    """One clip and one prompt.
 
     Attributes:
-        text: The decoded answer.
-        top_logprobs: Log-probabilities (nats) of the likeliest first answer tokens by their text,
-            where the service gives them; else ``None``.
+        frames: uint8 ``(T, 3, H, W)``; an image is a clip of one frame.
+        prompt: The question.
     """
 
-    text: str
-    top_logprobs: Mapping[str, float] | None = None
+    frames: Tensor
+    prompt: str
 
 
 def to_uint8(frames: Tensor) -> Tensor:
@@ -48,8 +53,8 @@ class AbstractMLLM(ABC):
     """A multimodal LLM behind its service interface.
 
     It is deliberately no ``nn.Module``: it never becomes a submodule of a task, never enters a
-    checkpoint, and offers neither parameters nor gradients. Subclasses implement :meth:`_respond`
-    only.
+    checkpoint, and offers neither parameters nor gradients. Subclasses implement :meth:`_respond`;
+    one that wants its answers cached, or is paid for, also says what identifies and costs them.
     """
 
     def __init__(self) -> None:
@@ -60,39 +65,107 @@ class AbstractMLLM(ABC):
         """Queries made through this object: one per clip and prompt."""
         return self._queries
 
+    @property
+    def sends_images(self) -> bool:
+        """Whether pixels leave this machine: then only :class:`AnonymizedFrames` are accepted."""
+        return False
+
+    @property
+    def identity(self) -> Mapping[str, object]:
+        """What, beside a request's payload, decides an answer: model, parameters; JSON values."""
+        return {"class": type(self).__qualname__}
+
+    def offer(self, choices: Sequence[str]) -> None:
+        """Say which answers are possible; a task of classes does so before it asks anything.
+
+        A back-end that can hold its answers to them, or score them, may do so; this one ignores
+        them. Choices of its own, given to its constructor, come first, and a wrapper passes them
+        on. Each call replaces what was offered before; an empty sequence takes it back.
+
+        Args:
+            choices: Texts, in label order.
+        """
+        del choices
+
+    def payload(self, request: Request) -> bytes:
+        """Return the exact bytes that ask this request; answers are cached by them."""
+        head = json.dumps({"shape": list(request.frames.shape), "prompt": request.prompt})
+        return head.encode() + b"\0" + request.frames.contiguous().cpu().numpy().tobytes()
+
+    def worst_case(self, request: Request) -> Usage:
+        """Return the most that one attempt can be billed; nothing for a local one."""
+        del request
+        return Usage()
+
+    def figures(self) -> dict[str, float]:
+        """Return what is worth drawing: spent, cap, attempts, failures, cache hits, by name."""
+        return {}
+
     @final
     @torch.no_grad()
-    def query(self, frames: Tensor, prompts: Sequence[str]) -> list[Response]:
+    def query(
+        self, frames: Tensor | AnonymizedFrames | RawFrames, prompts: Sequence[str]
+    ) -> list[Answer]:
         """Ask one prompt about each clip.
 
         Args:
             frames: Clips ``(B, T, 3, H, W)`` or images ``(B, 3, H, W)``; float in ``[0, 1]``
-                (rounded to 8 bits here) or uint8.
+                (rounded to 8 bits here) or uint8. Where pixels leave the machine it must be
+                :class:`AnonymizedFrames`, or :class:`RawFrames` with a purpose, which is logged.
             prompts: ``B`` questions.
 
         Returns:
-            ``B`` responses, in order.
+            ``B`` answers, in order, each a :class:`Response` or a :class:`Failure`.
 
         Raises:
+            TypeError: If pixels would leave the machine and ``frames`` is a plain tensor.
             ValueError: If shapes or ranges are off.
-            MLLMError: If the back-end does not return ``B`` responses.
+            MLLMError: If the back-end does not return ``B`` answers.
         """
-        if frames.ndim not in (4, 5) or frames.shape[-3] != 3:
-            msg = f"`frames` must be (B, T, 3, H, W) or (B, 3, H, W); found {tuple(frames.shape)}"
+        pixels = self._released(frames)
+        if pixels.ndim not in (4, 5) or pixels.shape[-3] != 3:
+            msg = f"`frames` must be (B, T, 3, H, W) or (B, 3, H, W); found {tuple(pixels.shape)}"
             raise ValueError(msg)
-        if len(prompts) != len(frames):
-            msg = f"`prompts` must hold one question per clip ({len(frames)}); found {len(prompts)}"
+        if len(prompts) != len(pixels):
+            msg = f"`prompts` must hold one question per clip ({len(pixels)}); found {len(prompts)}"
             raise ValueError(msg)
-        images = to_uint8(frames.detach())
+        images = to_uint8(pixels.detach())
         clips = images if images.ndim == 5 else images.unsqueeze(1)
+        return self._ask(clips, prompts)
+
+    @final
+    @torch.no_grad()
+    def _ask(self, clips: Tensor, prompts: Sequence[str]) -> list[Answer]:
+        """Ask about clips that passed the choke point, here or at a wrapper; counts queries."""
         self._queries += len(prompts)
-        responses = self._respond(clips, prompts)
-        if len(responses) != len(prompts):
+        answers = self._respond(clips, prompts)
+        if len(answers) != len(prompts):
             name = type(self).__name__
-            msg = f"{name} returned {len(responses)} responses to {len(prompts)} prompts"
+            msg = f"{name} returned {len(answers)} responses to {len(prompts)} prompts"
             raise MLLMError(msg)
-        return responses
+        return list(answers)
+
+    def _released(self, frames: Tensor | AnonymizedFrames | RawFrames) -> Tensor:
+        """The choke point: what may go to the back-end."""
+        if isinstance(frames, AnonymizedFrames):
+            return frames.frames
+        if isinstance(frames, RawFrames):
+            if self.sends_images:
+                _log.warning(
+                    "raw pixels are sent to %s: %s (%d clips)",
+                    type(self).__name__,
+                    frames.purpose,
+                    len(frames.frames),
+                )
+            return frames.frames
+        if self.sends_images:
+            msg = (
+                "`frames` must be AnonymizedFrames (see AbstractAnonymizer.release), as "
+                f"{type(self).__name__} sends them away; found a plain tensor"
+            )
+            raise TypeError(msg)
+        return frames
 
     @abstractmethod
-    def _respond(self, frames: Tensor, prompts: Sequence[str]) -> list[Response]:
+    def _respond(self, frames: Tensor, prompts: Sequence[str]) -> Sequence[Answer]:
         """Answer; ``frames`` is uint8 ``(B, T, 3, H, W)``, images come as clips of one frame."""
