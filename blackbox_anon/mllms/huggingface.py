@@ -1,29 +1,46 @@
-"""A local video-language model, used only through its answers."""
+"""A local vision-language model, used only through its answers."""
 
-import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Mapping, Sequence
+from typing import Any
 
-import torch
 from torch import Tensor
-from torch.nn.utils.rnn import pad_sequence
 from typing_extensions import override
 
-from blackbox_anon.errors import MLLMError, WeightsNotFoundError
-from blackbox_anon.mllms.abstract import AbstractMLLM, Response
+from blackbox_anon.errors import MLLMError
+from blackbox_anon.mllms.abstract import AbstractMLLM
+from blackbox_anon.mllms.answers import Response
+from blackbox_anon.mllms.local.batches import FittingBatches
+from blackbox_anon.mllms.local.families import FramesAs, family_of
+from blackbox_anon.mllms.local.fingerprint import fingerprint
+from blackbox_anon.mllms.local.first_token import top_logprobs
+from blackbox_anon.mllms.local.inputs import ModelInputs
+from blackbox_anon.mllms.local.likelihood import Likelihood, choice_likelihoods
+from blackbox_anon.mllms.local.loading import DType, greedy, load
+from blackbox_anon.mllms.local.pixels import FramePixels
+from blackbox_anon.mllms.local.ready import ReadyModel
+from blackbox_anon.mllms.local.templates import QUESTION, PromptTemplate
 from blackbox_anon.weights import SHIPPED
-
-_MAX_ENCODED_PROMPTS = 4096  # a question set such as OK-VQA's, without unbounded growth
 
 
 class HuggingFaceMLLM(AbstractMLLM):
-    """A model of the ``transformers`` library that reads video, with greedy decoding.
+    """A model of the ``transformers`` library that reads images or video, with greedy decoding.
 
-    Weights are loaded at the first query, so building, printing and pickling the object are cheap.
-    Whatever the model's own generation settings ask for (sampling, penalties, beams), decoding is
-    greedy: the same frames always get the same answer. Clips are neither sampled nor cut; choose
-    the frames in the data module (Video-LLaVA was trained on 8).
+    Any model of ``AutoModelForImageTextToText`` is served; the prompts of LLaVA-1.5, Video-LLaVA,
+    Qwen2-VL and Qwen2.5-VL are known, others bring a chat template or are given
+    ``prompt_template``. Weights are loaded at the first query, so building, printing and pickling
+    the object are cheap. Whatever the model's own generation settings ask for (sampling, penalties,
+    beams), decoding is greedy: the same frames always get the same answer. Clips are neither
+    sampled nor cut; choose the frames in the data module: Video-LLaVA was trained on 8, LLaVA-1.5's
+    4096 tokens hold about 7, and Qwen takes those of a video to be half a second apart.
+
+    All clips of a query go in one forward pass where ``batch_size`` and memory allow, and with
+    them both halves of a pair. Out of CUDA memory, batches are halved from then on.
+
+    **Grey box.** With ``grey_box``, ``Response.top_logprobs`` holds the log-probability of every
+    choice as the whole answer instead of those of first tokens, for
+    :class:`~blackbox_anon.scorers.LikelihoodScorer`. It reads the model's logits: that is no
+    longer the paper's black box, which gives text only, and results say so. The frames and the
+    question are computed once for the answer and all choices.
 
     Args:
         path: Folder saved by ``save_pretrained`` (model and processor), a hub name, or
@@ -31,28 +48,52 @@ class HuggingFaceMLLM(AbstractMLLM):
         dtype: Number format of the weights; ``"auto"`` keeps the saved one. ``"bfloat16"`` rounds
             away the small differences that finite differences are made of.
         device: A torch device, or ``"auto"``: the current CUDA device if there is one.
+        device_map: How to spread a large model over devices, such as ``"auto"``, instead of
+            ``device``; needs the package accelerate.
         batch_size: Most clips in one forward pass.
+        attn_implementation: Such as ``"sdpa"`` or ``"flash_attention_2"``; ``None`` is the
+            library's choice.
         max_new_tokens: Most tokens in an answer.
-        prompt_template: The full prompt, with the processor's video placeholder and
-            ``{question}``.
+        prompt_template: The full prompt, with ``{question}`` and, once, the processor's
+            placeholder of an image or a video; ``None`` takes the processor's chat template or,
+            where it has none, the family's prompt. For several images it is repeated.
+        frames_as: What clips are given as: ``"images"``, one per frame, or a ``"video"``.
+            ``"auto"`` follows ``prompt_template``'s placeholder or, without it, gives a video to
+            a model that reads video, except for a single frame (Video-LLaVA: that too).
+        min_pixels: Least area that frames are scaled to, for models of any image size (Qwen);
+            ``None`` is the processor's, which enlarges small video frames.
+        max_pixels: Largest such area; ``None`` is the processor's.
         num_logprobs: How many first answer tokens are reported in ``Response.top_logprobs``;
             0 reports none.
+        grey_box: Report the choices' log-probabilities.
+        choices: What the grey box scores; ``None`` takes what is offered, by a task its classes.
+        likelihood: ``"sum"`` of a choice's token log-probabilities, its end included, or their
+            ``"mean"``.
         local_files_only: Never ask the network for ``path``.
 
     Raises:
-        ValueError: If a count is out of range or ``prompt_template`` has no ``{question}``.
+        ValueError: If a count is out of range, ``prompt_template`` has no ``{question}``, or two
+            arguments exclude each other.
     """
 
     def __init__(
         self,
         path: str,
         *,
-        dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto",
+        dtype: DType = "auto",
         device: str = "auto",
+        device_map: str | None = None,
         batch_size: int = 16,
+        attn_implementation: str | None = None,
         max_new_tokens: int = 16,
-        prompt_template: str = "USER: <video>\n{question} ASSISTANT:",
+        prompt_template: str | None = None,
+        frames_as: FramesAs = "auto",
+        min_pixels: int | None = None,
+        max_pixels: int | None = None,
         num_logprobs: int = 20,
+        grey_box: bool = False,
+        choices: list[str] | None = None,
+        likelihood: Likelihood = "sum",
         local_files_only: bool = False,
     ) -> None:
         super().__init__()
@@ -60,186 +101,147 @@ class HuggingFaceMLLM(AbstractMLLM):
             ("batch_size", batch_size, 1),
             ("max_new_tokens", max_new_tokens, 1),
             ("num_logprobs", num_logprobs, 0),
+            ("min_pixels", min_pixels, 1),
+            ("max_pixels", max_pixels, 1),
         ):
-            if value < least:
+            if value is not None and value < least:
                 msg = f"`{name}` must be at least {least}; found {value}"
                 raise ValueError(msg)
-        if "{question}" not in prompt_template:
-            msg = f"`prompt_template` must contain '{{question}}'; found {prompt_template!r}"
+        if prompt_template is not None and QUESTION not in prompt_template:
+            msg = f"`prompt_template` must contain '{QUESTION}'; found {prompt_template!r}"
             raise ValueError(msg)
+        if device_map is not None and device != "auto":
+            msg = f"`device` must be 'auto' where `device_map` is given; found {device!r}"
+            raise ValueError(msg)
+        if grey_box and "flash" in (attn_implementation or ""):
+            msg = "`attn_implementation` must be 'sdpa' or 'eager' with `grey_box`; found "
+            raise ValueError(msg + repr(attn_implementation))
+        self.name = path
         self.path = str(SHIPPED[path] / "mllm") if path in SHIPPED else path
         self.dtype = dtype
         self.device = device
+        self.device_map = device_map
         self.batch_size = batch_size
+        self.attn_implementation = attn_implementation
         self.max_new_tokens = max_new_tokens
         self.prompt_template = prompt_template
+        self.frames_as = frames_as
+        self.min_pixels, self.max_pixels = min_pixels, max_pixels
         self.num_logprobs = num_logprobs
+        self.grey_box = grey_box
+        self.choices = None if choices is None else _checked(choices)
+        self._choices_given = choices is not None
+        self.likelihood = likelihood
         self.local_files_only = local_files_only
-        self._loaded: _Loaded | None = None
+        self._batches = FittingBatches(batch_size)
+        self._fingerprint: str | None = None
+        self._loaded: ReadyModel | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_loaded": None}  # a worker loads its own copy
 
+    @property
+    @override
+    def identity(self) -> Mapping[str, object]:
+        if self._fingerprint is None:
+            self._fingerprint = fingerprint(self.path)
+        scored = {"choices": self.choices, "likelihood": self.likelihood} if self.grey_box else {}
+        return {
+            "class": type(self).__qualname__,
+            "path": self.name,
+            "weights": self._fingerprint,
+            "dtype": self.dtype,
+            "prompt_template": self.prompt_template,
+            "frames_as": self.frames_as,
+            "pixels": [self.min_pixels, self.max_pixels],
+            "max_new_tokens": self.max_new_tokens,
+            "num_logprobs": self.num_logprobs,
+            "grey_box": self.grey_box,
+            **scored,
+        }
+
+    @override
+    def offer(self, choices: Sequence[str]) -> None:
+        if not self._choices_given:
+            self.choices = _checked(choices)
+
     @override
     def _respond(self, frames: Tensor, prompts: Sequence[str]) -> list[Response]:
+        if self.grey_box and self.choices is None:
+            msg = "`choices` must be given or offered by the task with `grey_box`; found neither"
+            raise MLLMError(msg)
         if self._loaded is None:
             self._loaded = self._load()
-        texts = [self.prompt_template.replace("{question}", prompt) for prompt in prompts]
-        responses: list[Response] = []
-        for start in range(0, len(texts), self.batch_size):
-            stop = start + self.batch_size
-            responses += self._answer(self._loaded, frames[start:stop], texts[start:stop])
-        return responses
+        loaded = self._loaded
+        return self._batches.run(
+            len(prompts), lambda rows: self._answer(loaded, frames[rows], prompts[rows])
+        )
 
-    def _answer(self, loaded: "_Loaded", frames: Tensor, texts: list[str]) -> list[Response]:
-        inputs = loaded.inputs(frames, texts)
+    def _answer(self, loaded: ReadyModel, frames: Tensor, prompts: Sequence[str]) -> list[Response]:
+        inputs = loaded.inputs(frames, prompts)
         output = loaded.model.generate(**inputs)
         answers = loaded.tokenizer.batch_decode(
             output.sequences[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True
         )
         tops: Sequence[dict[str, float] | None] = [None] * len(answers)
-        if self.num_logprobs > 0:
+        if self.grey_box and self.choices:
+            mask, start = inputs["attention_mask"], loaded.inputs.answer_start(frames.shape[1])
+            tops = self._likelihoods(loaded, output, mask, start)
+        elif self.num_logprobs > 0:
             tops = top_logprobs(output.logits[0], self.num_logprobs, loaded.token_text)
         return [
             Response(text=answer.strip(), top_logprobs=top)
             for answer, top in zip(answers, tops, strict=True)
         ]
 
-    def _load(self) -> "_Loaded":
-        from transformers import AutoModelForImageTextToText, AutoProcessor  # seconds to import
-
-        try:
-            processor = AutoProcessor.from_pretrained(
-                self.path, local_files_only=self.local_files_only
-            )
-            model, info = AutoModelForImageTextToText.from_pretrained(
-                self.path,
-                dtype=self.dtype,
-                local_files_only=self.local_files_only,
-                output_loading_info=True,
-            )
-        except (OSError, ValueError, RuntimeError) as error:
-            raise self._not_found(str(error).strip().split("\n")[0]) from error
-        if info["missing_keys"]:  # transformers would go on with random values
-            raise self._not_found(f"lacks weights such as {min(info['missing_keys'])}")
-        if getattr(processor, "video_processor", None) is None:
-            msg = f"`path` must name a model that reads video; found {type(model).__name__}"
-            raise MLLMError(msg)
-        device = self.device
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        model = model.to(device).eval().requires_grad_(False)
-        model.generation_config = self._greedy(model, processor)
-        return _Loaded(model, processor)
-
-    def _greedy(self, model: Any, processor: Any) -> Any:  # noqa: ANN401  (untyped library)
-        from transformers import GenerationConfig
-
-        stop = model.generation_config.eos_token_id
-        stop = processor.tokenizer.eos_token_id if stop is None else stop
-        return GenerationConfig(
-            do_sample=False,
-            num_beams=1,
-            max_new_tokens=self.max_new_tokens,
-            eos_token_id=stop,
-            pad_token_id=stop[0] if isinstance(stop, list) else stop,  # skipped when decoding
-            output_logits=self.num_logprobs > 0,
-            return_dict_in_generate=True,
+    def _likelihoods(
+        self,
+        loaded: ReadyModel,
+        output: Any,  # noqa: ANN401  (untyped library)
+        mask: Tensor,
+        answer_start: str,
+    ) -> list[dict[str, float] | None]:
+        choices = self.choices or []
+        found = choice_likelihoods(
+            loaded.model,
+            output,
+            mask,
+            loaded.names(answer_start, choices),
+            end=loaded.end,
+            reduction=self.likelihood,
         )
+        return [dict(zip(choices, row, strict=True)) for row in found.tolist()]
 
-    def _not_found(self, reason: str) -> WeightsNotFoundError:
-        return WeightsNotFoundError(
-            "`path` must be a folder with a saved model and processor, or a hub name that is "
-            f"cached or can be downloaded; found {self.path!r} ({reason})"
+    def _load(self) -> ReadyModel:
+        model, processor = load(
+            self.path,
+            dtype=self.dtype,
+            device=self.device,
+            device_map=self.device_map,
+            attn_implementation=self.attn_implementation,
+            local_files_only=self.local_files_only,
         )
-
-
-@dataclass
-class _Loaded:
-    """Model and processor, with what is worth computing once."""
-
-    model: Any
-    processor: Any
-    _encoded: dict[tuple[str, torch.Size], dict[str, Tensor]] = field(default_factory=dict)
-    _token_texts: dict[int, str] = field(default_factory=dict)
-
-    @property
-    def tokenizer(self) -> Any:  # noqa: ANN401  (untyped library)
-        return self.processor.tokenizer
-
-    def inputs(self, frames: Tensor, texts: list[str]) -> dict[str, Tensor]:
-        """Model inputs for uint8 clips; the processor rescales and normalises once, batched."""
-        frames = frames.to(self.model.device)
-        pixels = dict(self._pixels(frames))
-        rows = [self._encode(text, frames[:1], pixels) for text in texts]
-        words = {name: self._stack(name, [row[name] for row in rows]) for name in rows[0]}
-        return {name: self._place(value) for name, value in (words | pixels).items()}
-
-    def token_text(self, token: int) -> str:
-        """The text of one token, without surrounding space."""
-        if token not in self._token_texts:
-            self._token_texts[token] = self.tokenizer.decode([token]).strip()
-        return self._token_texts[token]
-
-    def _pixels(self, frames: Tensor) -> Any:  # noqa: ANN401  (untyped library)
-        return self.processor.video_processor(frames, do_sample_frames=False, return_tensors="pt")
-
-    def _encode(self, text: str, clip: Tensor, pixels: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Tokens of one prompt; the processor itself expands the placeholder, once per prompt."""
-        key = (text, clip.shape)
-        if key not in self._encoded:
-            if len(self._encoded) >= _MAX_ENCODED_PROMPTS:
-                self._encoded.clear()
-            inputs = self.processor(
-                text=[text], videos=clip, do_sample_frames=False, return_tensors="pt"
-            )
-            self._encoded[key] = {k: v[0] for k, v in inputs.items() if k not in pixels}
-        return self._encoded[key]
-
-    def _stack(self, name: str, rows: list[Tensor]) -> Tensor:
-        """Rows of one length, padded on the left: generation continues from the right end."""
-        if all(row is rows[0] for row in rows):
-            return rows[0].expand(len(rows), -1).contiguous()
-        pad = (self.tokenizer.pad_token_id or 0) if name == "input_ids" else 0
-        return pad_sequence(rows, batch_first=True, padding_value=pad, padding_side="left")
-
-    def _place(self, value: Tensor) -> Tensor:
-        return value.to(
-            self.model.device, self.model.dtype if value.is_floating_point() else value.dtype
+        family = family_of(model.config.model_type)
+        inputs = ModelInputs(
+            template=PromptTemplate(processor=processor, family=family, given=self.prompt_template),
+            pixels=FramePixels(
+                model=model,
+                processor=processor,
+                family=family,
+                min_pixels=self.min_pixels,
+                max_pixels=self.max_pixels,
+            ),
+            frames_as=self.frames_as,
         )
+        logits = self.num_logprobs > 0 or self.grey_box
+        model.generation_config = greedy(
+            model, processor, max_new_tokens=self.max_new_tokens, logits=logits
+        )
+        return ReadyModel(model, inputs)
 
 
-def top_logprobs(
-    logits: Tensor, count: int, token_text: Callable[[int], str]
-) -> list[dict[str, float]]:
-    """Log-probabilities of the likeliest tokens by their text.
-
-    Args:
-        logits: Shape ``(B, V)``, over the vocabulary.
-        count: Most tokens to report per row.
-        token_text: Text of a token; where texts coincide, probabilities add up.
-
-    Returns:
-        ``B`` dictionaries, in nats, likeliest token first.
-
-    Example:
-        >>> logits = torch.tensor([[0.25, 0.25, 0.5]]).log()
-        >>> [top] = top_logprobs(logits, 3, ["run", "run", "walk"].__getitem__)
-        >>> {text: round(math.exp(logprob), 6) for text, logprob in top.items()}
-        {'walk': 0.5, 'run': 0.5}
-    """
-    logprobs = logits.float().log_softmax(dim=-1)
-    values, tokens = logprobs.topk(min(count, logprobs.shape[-1]))
-    tops = []
-    for row_values, row_tokens in zip(values.tolist(), tokens.tolist(), strict=True):
-        top: dict[str, float] = {}
-        for value, token in zip(row_values, row_tokens, strict=True):
-            text = token_text(token)
-            top[text] = _logaddexp(top[text], value) if text in top else value
-        tops.append(top)
-    return tops
-
-
-def _logaddexp(larger: float, smaller: float) -> float:
-    """Stable for ``larger >= smaller``; the sum stays finite for impossible tokens."""
-    return larger if smaller == -math.inf else larger + math.log1p(math.exp(smaller - larger))
+def _checked(choices: Sequence[str]) -> list[str]:
+    empty = [choice for choice in choices if not choice.strip()]
+    if empty:
+        raise ValueError(f"`choices` must be texts; found {empty[0]!r}")
+    return list(choices)

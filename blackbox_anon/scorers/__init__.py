@@ -1,7 +1,8 @@
 """From what the black box said to a score per class.
 
 :class:`RetrievalScorer` reads the text alone; :class:`LogprobScorer` reads the log-probabilities
-that some services report with it, and gives a loss that changes smoothly with the pixels.
+that some services report with it, and gives a loss that changes smoothly with the pixels;
+:class:`LikelihoodScorer` those of whole class texts, which a local model's grey box reports.
 :class:`AnswerSimilarity` compares an answer with those that people gave.
 
 Example:
@@ -16,6 +17,7 @@ Example:
 from blackbox_anon.scorers.abstract import AbstractScorer
 from blackbox_anon.scorers.answer_similarity import Aggregation, AnswerSimilarity
 from blackbox_anon.scorers.class_texts import camel_case_to_text, underscore_to_text
+from blackbox_anon.scorers.likelihood import LikelihoodScorer
 from blackbox_anon.scorers.logprob import LogprobScorer
 from blackbox_anon.scorers.retrieval import RetrievalScorer
 from blackbox_anon.scorers.text_encoders import (
@@ -30,6 +32,7 @@ __all__ = [
     "Aggregation",
     "AnswerSimilarity",
     "CharacterNGramEncoder",
+    "LikelihoodScorer",
     "LogprobScorer",
     "OpenCLIPTextEncoder",
     "RetrievalScorer",

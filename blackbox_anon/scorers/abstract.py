@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from blackbox_anon.mllms.abstract import Response
+from blackbox_anon.mllms.answers import Response
 
 
 class AbstractScorer(ABC):

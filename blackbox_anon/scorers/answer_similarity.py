@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from blackbox_anon.metrics.functional import normalize_answer
-from blackbox_anon.mllms.abstract import Response
+from blackbox_anon.mllms.answers import Response
 from blackbox_anon.scorers.text_encoders import AbstractTextEncoder
 
 Aggregation = Literal["mean", "distinct_mean", "max", "most_common"]

@@ -8,7 +8,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from blackbox_anon.errors import MLLMError
-from blackbox_anon.mllms.abstract import Response
+from blackbox_anon.mllms.answers import Response
 from blackbox_anon.scorers.abstract import AbstractScorer
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 from typing_extensions import override
 
-from blackbox_anon.mllms.abstract import Response
+from blackbox_anon.mllms.answers import Response
 from blackbox_anon.scorers.abstract import AbstractScorer
 from blackbox_anon.scorers.text_encoders import AbstractTextEncoder
 

@@ -1,18 +1,18 @@
+"""What the local black box answers."""
+
 import json
 import math
-import pickle
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoModelForImageTextToText, AutoProcessor
 
-from blackbox_anon.errors import MLLMError, WeightsNotFoundError
-from blackbox_anon.mllms import HuggingFaceMLLM, Response
-from blackbox_anon.mllms.huggingface import top_logprobs
+from blackbox_anon.mllms import Answer, HuggingFaceMLLM, Response
+from tests.mllms_fakes import responses
 
 QUESTION = "What is the person doing ?"
 LONGER = "What is the person doing ? Answer in one word ."
@@ -28,9 +28,8 @@ def frames() -> Tensor:
     return torch.randint(0, 256, (6, 4, 3, 28, 28), dtype=torch.uint8)
 
 
-def assert_same(found: list[Response], expected: list[Response]) -> None:
-    assert len(found) == len(expected)
-    for one, other in zip(found, expected, strict=True):
+def assert_same(found: Sequence[Answer], expected: Sequence[Answer]) -> None:
+    for one, other in zip(responses(found), responses(expected), strict=True):
         assert one.text == other.text
         assert one.top_logprobs is not None
         assert other.top_logprobs is not None
@@ -114,9 +113,9 @@ def test_small_pixel_shifts_are_monotone(mllm: HuggingFaceMLLM) -> None:
     levels = torch.arange(120, 129, dtype=torch.uint8)
     clips = levels.view(-1, 1, 1, 1, 1).expand(-1, 4, 3, 28, 28)
 
-    responses = mllm.query(clips, [QUESTION] * len(clips))
+    said = responses(mllm.query(clips, [QUESTION] * len(clips)))
 
-    tops = [response.top_logprobs or {} for response in responses]
+    tops = [response.top_logprobs or {} for response in said]
     steps = torch.tensor([top["walk"] for top in tops], dtype=torch.float64).diff()
     assert steps.abs().min() > 0
     assert steps.sign().diff().eq(0).all()
@@ -125,7 +124,7 @@ def test_small_pixel_shifts_are_monotone(mllm: HuggingFaceMLLM) -> None:
 def test_nothing_carries_gradients(mllm: HuggingFaceMLLM, frames: Tensor) -> None:
     clips = (frames / 255).requires_grad_()
     with torch.enable_grad():
-        [response] = mllm.query(clips[:1], [QUESTION])
+        [response] = responses(mllm.query(clips[:1], [QUESTION]))
 
     assert clips.grad is None
     assert type(response.text) is str
@@ -137,12 +136,13 @@ def test_nothing_carries_gradients(mllm: HuggingFaceMLLM, frames: Tensor) -> Non
 def test_logprobs_can_be_left_out(tiny_folder: Path, frames: Tensor) -> None:
     silent = HuggingFaceMLLM(str(tiny_folder), device="cpu", num_logprobs=0)
 
-    assert silent.query(frames[:1], ["?"])[0].top_logprobs is None
+    [response] = responses(silent.query(frames[:1], ["?"]))
+    assert response.top_logprobs is None
 
 
 def test_all_logprobs_sum_to_one(tiny_folder: Path, frames: Tensor) -> None:
     full = HuggingFaceMLLM(str(tiny_folder), device="cpu", max_new_tokens=1, num_logprobs=10_000)
-    [response] = full.query(frames[:1], ["?"])
+    [response] = responses(full.query(frames[:1], ["?"]))
 
     assert response.top_logprobs is not None
     total = math.fsum(math.exp(value) for value in response.top_logprobs.values())
@@ -152,14 +152,15 @@ def test_all_logprobs_sum_to_one(tiny_folder: Path, frames: Tensor) -> None:
 def test_answers_have_at_most_the_asked_length(tiny_folder: Path, frames: Tensor) -> None:
     for most in (1, 5):
         short = HuggingFaceMLLM(str(tiny_folder), device="cpu", max_new_tokens=most)
-        answers = [response.text.split() for response in short.query(frames, ["?"] * 6)]
+        said = responses(short.query(frames, ["?"] * 6))
+        answers = [response.text.split() for response in said]
         assert max(map(len, answers)) <= most
 
 
 def test_answers_end_at_eos(mllm: HuggingFaceMLLM, tiny_folder: Path, frames: Tensor) -> None:
     """The likeliest first token is made the end: nothing may follow it."""
     processor = AutoProcessor.from_pretrained(tiny_folder)
-    [response] = mllm.query(frames[:1], [QUESTION])
+    [response] = responses(mllm.query(frames[:1], [QUESTION]))
     first = next(iter(response.top_logprobs or {}))
     ended = HuggingFaceMLLM(str(tiny_folder), device="cpu", max_new_tokens=5)
     ended.query(frames[:1], [QUESTION])
@@ -167,7 +168,8 @@ def test_answers_end_at_eos(mllm: HuggingFaceMLLM, tiny_folder: Path, frames: Te
     end = processor.tokenizer.convert_tokens_to_ids(first)
     ended._loaded.model.generation_config.eos_token_id = end
 
-    assert ended.query(frames[:1], [QUESTION])[0].text == first
+    [again] = responses(ended.query(frames[:1], [QUESTION]))
+    assert again.text == first
 
 
 def test_several_end_tokens(tiny_folder: Path, tmp_path: Path, frames: Tensor) -> None:
@@ -179,109 +181,9 @@ def test_several_end_tokens(tiny_folder: Path, tmp_path: Path, frames: Tensor) -
     assert len(HuggingFaceMLLM(str(folder), device="cpu").query(frames, ["?"] * 6)) == 6
 
 
-def test_chooses_a_device(tiny_folder: Path, frames: Tensor) -> None:
-    auto = HuggingFaceMLLM(str(tiny_folder))
-    auto.query(frames[:1], ["?"])
-
-    assert auto._loaded is not None
-    expected = "cuda" if torch.cuda.is_available() else "cpu"
-    assert auto._loaded.model.device.type == expected
-
-
 def test_bfloat16_answers(tiny_folder: Path, frames: Tensor) -> None:
     coarse = HuggingFaceMLLM(str(tiny_folder), device="cpu", dtype="bfloat16", max_new_tokens=1)
-    [response] = coarse.query(frames[:1], ["?"])
+    [response] = responses(coarse.query(frames[:1], ["?"]))
 
     assert response.top_logprobs is not None
     assert all(math.isfinite(value) for value in response.top_logprobs.values())
-
-
-def test_encoded_prompts_do_not_pile_up(
-    mllm: HuggingFaceMLLM, frames: Tensor, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("blackbox_anon.mllms.huggingface._MAX_ENCODED_PROMPTS", 2)
-    prompts = ["?", ".", QUESTION, LONGER]
-    mllm.query(frames[:4], prompts)
-
-    assert mllm._loaded is not None
-    assert len(mllm._loaded._encoded) <= 2
-
-
-def test_pickles_without_weights(mllm: HuggingFaceMLLM, frames: Tensor) -> None:
-    before = mllm.query(frames, ["?"] * 6)
-    sent = pickle.dumps(mllm)
-
-    assert len(sent) < 1000
-    copy = pickle.loads(sent)
-    assert copy.queries == mllm.queries
-    assert copy.query(frames, ["?"] * 6) == before
-
-
-@pytest.mark.parametrize("path", ["no/such", "no-such-model", "/no/such/folder", "a b/c"])
-def test_missing_weights(path: str) -> None:
-    mllm = HuggingFaceMLLM(path, local_files_only=True)
-    with pytest.raises(WeightsNotFoundError, match=f"`path` must be .* found '{path}'") as caught:
-        mllm.query(torch.rand(1, 3, 28, 28), ["?"])
-
-    assert "\n" not in str(caught.value)
-
-
-def test_a_folder_without_a_model(tmp_path: Path) -> None:
-    with pytest.raises(WeightsNotFoundError, match="`path` must be a folder with a saved model"):
-        HuggingFaceMLLM(str(tmp_path)).query(torch.rand(1, 3, 28, 28), ["?"])
-
-
-@pytest.mark.parametrize(
-    ("shape", "message"), [(None, "lacks weights such as lm_head"), ((3, 3), "found")]
-)
-def test_lacking_weights_are_not_made_up(
-    shape: tuple[int, int] | None, message: str, tiny_folder: Path, tmp_path: Path
-) -> None:
-    folder = shutil.copytree(tiny_folder, tmp_path / "lacking")
-    weights = load_file(folder / "model.safetensors")
-    del weights["language_model.lm_head.weight"]
-    if shape is not None:
-        weights["language_model.lm_head.weight"] = torch.zeros(shape)
-    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
-
-    with pytest.raises(WeightsNotFoundError, match=message) as caught:
-        HuggingFaceMLLM(str(folder)).query(torch.rand(1, 3, 28, 28), ["?"])
-
-    assert "\n" not in str(caught.value)
-
-
-def test_needs_a_model_that_reads_video(tiny_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    processor = AutoProcessor.from_pretrained(tiny_folder)
-    processor.video_processor = None
-    monkeypatch.setattr(AutoProcessor, "from_pretrained", lambda *_, **__: processor)
-
-    with pytest.raises(MLLMError, match="`path` must name a model that reads video"):
-        HuggingFaceMLLM(str(tiny_folder)).query(torch.rand(1, 3, 28, 28), ["?"])
-
-
-def test_settings_are_checked() -> None:
-    with pytest.raises(ValueError, match="`batch_size` must be at least 1; found 0"):
-        HuggingFaceMLLM("x", batch_size=0)
-    with pytest.raises(ValueError, match="`max_new_tokens` must be at least 1; found 0"):
-        HuggingFaceMLLM("x", max_new_tokens=0)
-    with pytest.raises(ValueError, match="`num_logprobs` must be at least 0; found -1"):
-        HuggingFaceMLLM("x", num_logprobs=-1)
-    with pytest.raises(ValueError, match=r"`prompt_template` must contain '\{question\}'"):
-        HuggingFaceMLLM("x", prompt_template="USER:")
-
-
-def test_tokens_of_one_text_add_up() -> None:
-    logits = torch.tensor([[0.2, 0.5, 0.3, 0.0]]).log()
-
-    [top] = top_logprobs(logits, 4, ["run", "walk", "run", "run"].__getitem__)
-
-    found = {text: math.exp(value) for text, value in top.items()}
-    assert found == pytest.approx({"walk": 0.5, "run": 0.5})
-
-
-def test_impossible_tokens_stay_impossible() -> None:
-    logits = torch.tensor([[0.0, -math.inf, -math.inf]])
-
-    [top] = top_logprobs(logits, 3, ["walk", "run", "run"].__getitem__)
-
-    assert top == {"walk": 0.0, "run": -math.inf}
