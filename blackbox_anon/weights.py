@@ -1,5 +1,6 @@
 """Load and save weights without pickle: safetensors, Lightning checkpoints, shipped files."""
 
+from collections.abc import Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from blackbox_anon.errors import WeightsNotFoundError
+from blackbox_anon.exported import CARD, checked_export
 
 SHIPPED = {"peopleworld": Path(str(files("blackbox_anon") / "world" / "weights"))}
 
@@ -20,27 +22,42 @@ def weights_path(weights: str, kind: str) -> Path:
     """Resolve a name of shipped weights or a path.
 
     Args:
-        weights: ``"peopleworld"``, or a path to a ``.safetensors`` or ``.ckpt`` file.
+        weights: ``"peopleworld"``, or a path to a ``.safetensors`` or ``.ckpt`` file or to an
+            exported folder.
         kind: ``"anonymizer"`` or ``"reviewer"``: which shipped file, which part of a checkpoint.
 
     Raises:
         WeightsNotFoundError: If the file does not exist.
     """
     path = SHIPPED[weights] / f"{kind}.safetensors" if weights in SHIPPED else Path(weights)
-    if not path.is_file():
+    if not path.is_file() and not (path / CARD).is_file():
         known = sorted(SHIPPED)
         msg = f"`weights` must be one of {known} or a file; found {weights!r}, no file there"
         raise WeightsNotFoundError(msg)
     return path
 
 
-def load_weights(module: nn.Module, weights: str, *, kind: str) -> None:
+def load_weights(
+    module: nn.Module,
+    weights: str,
+    *,
+    kind: str,
+    architecture: Mapping[str, object] | None = None,
+) -> None:
     """Load weights into a module, every tensor accounted for.
+
+    Args:
+        module: What they are for.
+        weights: See :func:`weights_path`.
+        kind: ``"anonymizer"`` or ``"reviewer"``.
+        architecture: The module's arguments, to compare with an exported folder's card.
 
     Raises:
         WeightsNotFoundError: If the file is missing, is something else, or does not fit the module.
     """
     path = weights_path(weights, kind)
+    if path.is_dir():
+        path = checked_export(path, kind=kind, architecture=architecture)
     state = (
         _from_safetensors(path) if path.suffix == ".safetensors" else _from_checkpoint(path, kind)
     )
