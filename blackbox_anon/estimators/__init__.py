@@ -4,6 +4,10 @@ An estimator receives the flat trained parameters and a :class:`BlackBoxProblem`
 the batch, how to ask the black box) and returns an :class:`Estimate`. :class:`SPSA` needs two
 queries per sample; :class:`CriticalHistorySPSA`, the paper's method, corrects it by stored critical
 gradients for no query more. :class:`CriticalHistory` does so for any gradient vector.
+:class:`ActiveSubspaceSPSA` and :class:`OutputSpaceSPSA` use that the anonymizer, unlike the black
+box, is ours to differentiate. :class:`SPSAGC`, :class:`SeparableCMAES` and :class:`PolicyGradient`
+are what else is in use, and :class:`WhiteBox` is the limit, for a local model.
+:class:`SkipWhilePrivate` and :class:`AdaptiveAllocation` save queries around any of them.
 :mod:`blackbox_anon.estimators.functional` has the formulas alone.
 
 Example:
@@ -20,21 +24,38 @@ Example:
     (2, torch.Size([3]), True)
 """
 
-from blackbox_anon.estimators.abstract import AbstractEstimator, BlackBoxProblem, Estimate
+from blackbox_anon.estimators.abstract import AbstractEstimator, Asked, BlackBoxProblem, Estimate
+from blackbox_anon.estimators.active_subspace_spsa import ActiveSubspaceSPSA
+from blackbox_anon.estimators.adaptive_allocation import AdaptiveAllocation
 from blackbox_anon.estimators.critical_history import CriticalHistory, Enhanced
 from blackbox_anon.estimators.critical_history_spsa import CriticalHistorySPSA
+from blackbox_anon.estimators.evolution_strategy import SeparableCMAES
 from blackbox_anon.estimators.functional import power_decay
 from blackbox_anon.estimators.output_space_spsa import OutputSpaceSPSA
+from blackbox_anon.estimators.policy_gradient import PolicyGradient
+from blackbox_anon.estimators.sample_spsa import SampleSPSA
+from blackbox_anon.estimators.skip_while_private import SkipWhilePrivate
 from blackbox_anon.estimators.spsa import SPSA
+from blackbox_anon.estimators.spsa_gc import SPSAGC
+from blackbox_anon.estimators.white_box import WhiteBox
 
 __all__ = [
     "SPSA",
+    "SPSAGC",
     "AbstractEstimator",
+    "ActiveSubspaceSPSA",
+    "AdaptiveAllocation",
+    "Asked",
     "BlackBoxProblem",
     "CriticalHistory",
     "CriticalHistorySPSA",
     "Enhanced",
     "Estimate",
     "OutputSpaceSPSA",
+    "PolicyGradient",
+    "SampleSPSA",
+    "SeparableCMAES",
+    "SkipWhilePrivate",
+    "WhiteBox",
     "power_decay",
 ]

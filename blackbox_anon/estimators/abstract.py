@@ -1,14 +1,36 @@
 """The contract between an estimator, an anonymizer and a black box."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+import torch
 from torch import Tensor, nn
+
+from blackbox_anon.errors import TooFewPairsError
 
 
 def _identity(values: Tensor) -> Tensor:
     return values
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the black box is asked about a batch, for who has the same model at hand.
+
+    Attributes:
+        prompts: ``B`` questions.
+        classes: Class texts, ``K`` of them.
+        labels: Index of the right class, shape ``(B,)``.
+        logit_scale: Factor of the class scores in the cross-entropy.
+        identity: :attr:`AbstractMLLM.identity` of who is asked.
+    """
+
+    prompts: Sequence[str]
+    classes: Sequence[str]
+    labels: Tensor
+    logit_scale: float = 1.0
+    identity: Mapping[str, object] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,12 +45,59 @@ class BlackBoxProblem:
         losses: Maps frames, shape ``(n * B, ..., 3, H, W)``, to the black box's loss per sample,
             shape ``(n * B,)``, in nats. ``n`` evaluations of the same batch stacked along the first
             dimension go to the MLLM as one batch and cost ``n * B`` queries. Never differentiable.
-        mean_over_ranks: Averages a tensor over all processes; the identity in a single one.
+            NaN means that the call failed; an estimator drops a pair with such a half as a whole.
+            A loss that could not be computed from an answer is infinite, and an error.
+        mean_over_ranks: Averages a tensor over all processes; the identity in a single one. Every
+            process must call it equally often, whatever failed.
+        min_valid_share: Least share of valid pairs, over all processes, that make an estimate;
+            there must be one in any case. With fewer an estimator raises
+            :class:`~blackbox_anon.errors.TooFewPairsError` and writes no state.
+        anonymize_each: Maps each sample's own parameters, shape ``(B, P)``, to the batch's frames,
+            or ``None`` where :meth:`each` has to do it the slow way. Need not be differentiable.
+        asked: The question behind ``losses``, or ``None`` where it is none of classes. Estimators
+            that only query have no use for it; :class:`WhiteBox` needs it.
+        names: ``B`` stable names of the samples, or ``None``. :class:`AdaptiveAllocation` remembers
+            samples by them.
+        subset: Poses the samples with the given indices, shape ``(n,)``, as a problem of their own,
+            or ``None`` where nobody can. :class:`AdaptiveAllocation` needs it.
     """
 
     anonymize: Callable[[Tensor], Tensor]
     losses: Callable[[Tensor], Tensor]
     mean_over_ranks: Callable[[Tensor], Tensor] = _identity
+    min_valid_share: float = 0.0
+    anonymize_each: Callable[[Tensor], Tensor] | None = None
+    asked: Asked | None = None
+    names: Sequence[str] | None = None
+    subset: "Callable[[Tensor], BlackBoxProblem] | None" = None
+
+    def each(self, thetas: Tensor) -> Tensor:
+        """Anonymize every sample with parameters of its own.
+
+        Without :attr:`anonymize_each` the whole batch is anonymized once per sample.
+
+        Args:
+            thetas: Shape ``(B, P)``.
+
+        Returns:
+            Frames, shape ``(B, ..., 3, H, W)``.
+        """
+        if self.anonymize_each is not None:
+            return self.anonymize_each(thetas)
+        return torch.stack([self.anonymize(theta)[i] for i, theta in enumerate(thetas)])
+
+    def require_valid(self, share: Tensor) -> None:
+        """Refuse an estimate from too few pairs.
+
+        Args:
+            share: Valid pairs over pairs, of all processes, a scalar; the same on each of them.
+
+        Raises:
+            TooFewPairsError: If it is below :attr:`min_valid_share`, or zero.
+        """
+        found = share.item()
+        if found == 0 or found < self.min_valid_share:
+            raise TooFewPairsError(found, self.min_valid_share)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +139,11 @@ class AbstractEstimator(nn.Module, ABC):
             ValueError: If buffers of another size were allocated before.
         """
 
+    @property
+    @abstractmethod
+    def queries_per_sample(self) -> int:
+        """Most queries that a step makes for each sample of the utility batch."""
+
     @abstractmethod
     def forward(self, theta: Tensor, problem: BlackBoxProblem) -> Estimate:
         """Estimate the gradient at ``theta`` and advance the step counter by one.
@@ -80,6 +154,19 @@ class AbstractEstimator(nn.Module, ABC):
 
         Returns:
             The estimate; nothing in it requires grad.
+
+        Raises:
+            TooFewPairsError: See :attr:`BlackBoxProblem.min_valid_share`. As with any error of the
+                black box, the step is not counted, and a second call asks the same questions.
+        """
+
+    def heed(self, active: Tensor) -> None:
+        """Hear which objective the step went down. The task calls it after each step.
+
+        Most estimators do not care; :class:`SkipWhilePrivate` does.
+
+        Args:
+            active: Index of the active objective, a scalar: 0 utility, 1 privacy.
         """
 
     @abstractmethod

@@ -14,8 +14,8 @@ class CriticalHistorySPSA(AbstractEstimator):
 
     The estimate is ``(1 + I_k) * g_tilde_k``, so an optimizer with step size ``a_k`` takes the
     paper's step. It costs no query more than :class:`SPSA`. A dead step (every pair dead) has no
-    direction: its gradient and indicator are zero, and nothing is stored. :meth:`allocate` must be
-    called once before the first step.
+    direction: its gradient and indicator are zero, and nothing is stored. Nor is anything where too
+    few pairs were answered. :meth:`allocate` must be called once before the first step.
 
     Args:
         radius: As for :class:`SPSA`.
@@ -79,6 +79,11 @@ class CriticalHistorySPSA(AbstractEstimator):
     def dead_pairs(self) -> Tensor:
         """Dead pairs so far, a scalar int64 tensor."""
         return self.spsa.dead_pairs
+
+    @property
+    @override
+    def queries_per_sample(self) -> int:
+        return self.spsa.queries_per_sample
 
     @override
     def allocate(self, num_parameters: int) -> None:

@@ -1,44 +1,54 @@
-"""Perturb what the anonymizer shows instead of what it is."""
+"""SPSA in the space of the anonymized frames, one direction per sample."""
+
+from typing import get_args
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from typing_extensions import override
 
 from blackbox_anon.estimators.abstract import AbstractEstimator, BlackBoxProblem, Estimate
 from blackbox_anon.estimators.critical_history import CriticalHistory
-from blackbox_anon.estimators.functional import rademacher
-from blackbox_anon.mllms.abstract import to_uint8
+from blackbox_anon.estimators.frame_pairs import ask_frames, conclude
+from blackbox_anon.estimators.functional import Basis, patterns, rademacher
 
 
 class OutputSpaceSPSA(AbstractEstimator):
     r"""Estimates each sample's gradient in a coarse basis of its frames, then pulls it back.
 
     The anonymizer is ours and differentiable; only the MLLM is not. Every sample's anonymized
-    frames are shifted by a pattern of its own, ``grid x grid`` random signs per colour brought to
-    full size and shared by the frames of a clip, up for one query and down for the other. The
-    difference of the two losses estimates the loss's gradient in that basis; one vector-Jacobian
-    product turns it into a gradient of the parameters. A pair costs two queries a sample, as in
-    :class:`SPSA`, but a sample answers for itself, and a handful of pattern cells is searched
-    instead of thousands of parameters.
+    frames are shifted by a pattern of its own, random signs in a coarse basis brought to full size,
+    up for one query and down for the other. The difference of the two losses estimates the loss's
+    gradient in that basis; one vector-Jacobian product turns it into a gradient of the parameters.
+    A pair costs two queries a sample, as in :class:`SPSA`, but a sample answers for itself, and a
+    handful of coefficients is searched instead of thousands of parameters.
 
     .. math:: v_b = \frac{L_b(x_b + r U z_b) - L_b(x_b - r U z_b)}{2r\,n} U z_b, \qquad
               g = \frac{1}{B} \sum_b J_b^\top v_b
 
-    with ``n`` the pixels of a cell over all frames. For a quadratic loss the mean over all patterns
-    is exactly :math:`J^\top U U^\top \nabla L / n`. Where cells are pixels that is the gradient; a
-    coarser grid smooths it in space, and a clip's frames share their mean. Smoothing keeps what is
-    constant over a frame if the grid divides it. Frames are first brought into ``[r, 1 - r]``, so
-    that both sides are reached without clipping.
+    with ``n`` the pixels per coefficient. For a quadratic loss the mean over all patterns is
+    exactly :math:`J^\top U U^\top \nabla L / n`. Where cells are pixels that is the gradient;
+    cosines project it on low frequencies, a coarser grid smooths it in space (and keeps what is
+    constant over a frame if it divides it), and a clip whose frames share a pattern shares their
+    mean.
+
+    Nothing is clipped: frames are first brought into ``[r m, 1 - r m]``, with ``m`` the largest
+    entry of the sample's pattern, so that both sides are reached. A sample with a failed half
+    (a loss of NaN) is left out as a whole.
 
     Args:
-        amplitude: Perturbation ``r`` in pixel units, in ``(0, 0.5)``; 0.03 is about 8 of 255.
-        grid: Cells per side and colour.
+        amplitude: Perturbation ``r`` in pixel units; 0.03 is about 8 of 255. Less than 0.5, and
+            with cosines less than ``0.5 * grid / (1 + sqrt(2) * (grid - 1)) ** 2``.
+        basis: ``"grid"`` of equal cells with bilinear interpolation, or ``"cosine"``, the lowest
+            frequencies of the discrete cosine transform.
+        grid: Coefficients per side and colour.
+        share_frames: Whether the frames of a clip have one pattern, or one each.
+        num_patterns: Pairs per step and sample; the estimate is their mean.
         seed: Seed of the patterns.
         history: Critical history that corrects the pulled-back gradient, or ``None``.
 
     Logs:
-        ``dead_pairs`` (steps without any differing pair so far), ``dead_share``,
+        ``dead_pairs`` (steps without any differing pair so far), ``dead_share`` (of
+        pairs that do not differ), ``dropped_share`` (of pairs with a failed half),
         ``pixel_difference``, ``gradient_norm``, and with a history ``indicator``, ``cosine``,
         ``history_age``.
 
@@ -53,24 +63,39 @@ class OutputSpaceSPSA(AbstractEstimator):
         self,
         amplitude: float = 0.03,
         *,
+        basis: Basis = "grid",
         grid: int = 4,
+        share_frames: bool = True,
+        num_patterns: int = 1,
         seed: int = 0,
         history: CriticalHistory | None = None,
     ) -> None:
         super().__init__()
-        if not 0 < amplitude < 0.5:
-            msg = f"`amplitude` must be in (0, 0.5); found {amplitude}"
-            raise ValueError(msg)
-        if grid < 1:
-            msg = f"`grid` must be 1 or more; found {grid}"
-            raise ValueError(msg)
-        if seed < 0:
-            msg = f"`seed` must be 0 or more; found {seed}"
+        bases = get_args(Basis)
+        for name, value, holds, expected in (
+            ("basis", basis, basis in bases, f"one of {bases}"),
+            ("grid", grid, grid >= 1, "1 or more"),
+            ("num_patterns", num_patterns, num_patterns >= 1, "1 or more"),
+            ("seed", seed, seed >= 0, "0 or more"),
+        ):
+            if not holds:
+                msg = f"`{name}` must be {expected}; found {value!r}"
+                raise ValueError(msg)
+        largest = (1 + 2**0.5 * (grid - 1)) ** 2 / grid if basis == "cosine" else 1.0
+        if not 0 < amplitude < 0.5 / largest:
+            msg = f"`amplitude` must be in (0, {0.5 / largest:.3g}); found {amplitude}"
             raise ValueError(msg)
         self.amplitude, self.grid, self.seed = amplitude, grid, seed
+        self.basis: Basis = basis
+        self.share_frames, self.num_patterns = share_frames, num_patterns
         self.history = history
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
         self.register_buffer("dead_pairs", torch.zeros((), dtype=torch.int64))
+
+    @property
+    @override
+    def queries_per_sample(self) -> int:
+        return 2 * self.num_patterns
 
     @override
     def allocate(self, num_parameters: int) -> None:
@@ -90,59 +115,39 @@ class OutputSpaceSPSA(AbstractEstimator):
         with torch.enable_grad():
             parameters = theta.detach().clone().requires_grad_()
             frames = problem.anonymize(parameters)
-            images = frames if frames.ndim == 5 else frames.unsqueeze(1)
         with torch.no_grad():
-            pattern, cell = self._pattern(images, step)
-            shift = (self.amplitude * pattern).expand_as(images).view_as(frames)
-            centre = frames.detach().clamp(self.amplitude, 1 - self.amplitude)
-            pair = torch.cat([centre + shift, centre - shift])
-            losses = problem.losses(pair)
-            if losses.shape != (len(pair),):
-                shape = tuple(losses.shape)
-                msg = f"`problem.losses` must return shape ({len(pair)},); found {shape}"
-                raise ValueError(msg)
-            losses = losses.to(torch.promote_types(theta.dtype, torch.float32))
-            plus, minus = losses.view(2, -1)
-            slope = (plus - minus) / (2 * self.amplitude * cell * len(plus))
-            vector = (slope.view(-1, 1, 1, 1, 1) * pattern).expand_as(images).view_as(frames)
-        (gradient,) = torch.autograd.grad(frames, parameters, vector.to(frames.dtype))
+            images = frames.detach() if frames.ndim == 5 else frames.detach().unsqueeze(1)
+            pattern, cell = self._patterns(images, step)
+            versions = self._versions(frames.detach(), images, pattern)
+            pairs = ask_frames(versions, problem)
+            weights = pairs.slopes / (2 * self.amplitude * cell * pairs.slopes.numel())
+            vector = (weights[..., None, None, None, None] * pattern).sum(0)
+            vector = vector.expand_as(images).view_as(frames).to(frames.dtype)
+        (gradient,) = torch.autograd.grad(frames, parameters, vector)
         with torch.no_grad():
-            return self._estimate(gradient, losses, pair, step, problem)
+            estimate = conclude(
+                gradient,
+                pairs,
+                problem,
+                step=step,
+                dead_pairs=self.dead_pairs,
+                history=self.history,
+            )
+        self.step.fill_(step)
+        return estimate
 
-    def _pattern(self, images: Tensor, step: int) -> tuple[Tensor, float]:
-        """Return patterns ``(B, 1, 3, H, W)`` and the pixels of one cell over all frames."""
+    def _patterns(self, images: Tensor, step: int) -> tuple[Tensor, float]:
+        """Return patterns ``(D, B, T or 1, 3, H, W)`` and the pixels per coefficient."""
         batch, frames, channels, height, width = images.shape
-        signs = rademacher(batch * channels * self.grid**2, self.seed, step).to(images)
-        coarse = signs.view(batch, channels, self.grid, self.grid)
-        fine = functional.interpolate(coarse, (height, width), mode="bilinear", align_corners=False)
-        return fine.unsqueeze(1), frames * height * width / self.grid**2
+        count = 1 if self.share_frames else frames
+        shape = (self.num_patterns, batch, count, channels, self.grid, self.grid)
+        signs = rademacher(torch.Size(shape).numel(), self.seed, step).to(images).view(shape)
+        pixels = (frames // count) * height * width / self.grid**2
+        return patterns(signs, self.basis, height, width), pixels
 
-    def _estimate(
-        self, gradient: Tensor, losses: Tensor, pair: Tensor, step: int, problem: BlackBoxProblem
-    ) -> Estimate:
-        plus, minus = losses.view(2, -1)
-        high, low = to_uint8(pair).view(2, -1)
-        pixels = (torch.maximum(high, low) - torch.minimum(high, low)).float().mean() / 255
-        scalars = torch.stack([losses.mean(), (plus != minus).to(losses).mean(), pixels.to(losses)])
-        gradient = problem.mean_over_ranks(gradient)
-        loss, differing, difference = problem.mean_over_ranks(scalars)
-        if not torch.isfinite(loss):
-            msg = f"`problem.losses` must be finite; found a mean of {loss.item()}"
-            raise ValueError(msg)
-        self.step += 1
-        self.dead_pairs += (differing == 0).to(self.dead_pairs)
-        logs = {
-            "dead_pairs": self.dead_pairs.clone(),
-            "dead_share": 1 - differing,
-            "pixel_difference": difference,
-            "gradient_norm": torch.linalg.vector_norm(gradient),
-        }
-        if self.history is not None:
-            enhanced = self.history(gradient, step)
-            gradient = (1 + enhanced.indicator) * enhanced.gradient
-            logs |= {
-                "indicator": enhanced.indicator,
-                "cosine": enhanced.cosine,
-                "history_age": enhanced.age,
-            }
-        return Estimate(gradient=gradient, loss=loss, queries=len(losses), logs=logs)
+    def _versions(self, frames: Tensor, images: Tensor, pattern: Tensor) -> Tensor:
+        """Return the frames shifted up and down, shape ``(2, D, *frames.shape)``."""
+        reach = self.amplitude * pattern.abs().amax(dim=(0, 2, 3, 4, 5)).view(-1, 1, 1, 1, 1)
+        centre = torch.minimum(torch.maximum(images, reach), 1 - reach)
+        shift = self.amplitude * pattern
+        return torch.stack([centre + shift, centre - shift]).view(2, -1, *frames.shape)

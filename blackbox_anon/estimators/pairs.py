@@ -13,11 +13,17 @@ from blackbox_anon.mllms.abstract import to_uint8
 class PairLosses:
     """What ``D`` pairs of perturbed parameters cost and gave, averaged over ranks.
 
+    A sample makes one pair per direction; it is valid if neither half failed. Per direction, sums
+    over its valid pairs are divided by the mean number of valid pairs of a direction. So the mean
+    over directions is the mean over all valid pairs, and a direction that lost more weighs less.
+    Where nothing failed, each entry is the mean over samples.
+
     Attributes:
-        plus: Mean loss at ``theta + radius * direction``, shape ``(D,)``, in nats.
-        minus: Mean loss at ``theta - radius * direction``, shape ``(D,)``, in nats.
-        differing: Share of samples whose two losses differ, shape ``(D,)``. A dead pair has exactly
-            0 and tells nothing about its direction.
+        plus: Loss at ``theta + radius * direction``, shape ``(D,)``, in nats.
+        minus: Loss at ``theta - radius * direction``, shape ``(D,)``, in nats.
+        differing: Share of valid pairs whose two losses differ, shape ``(D,)``. A dead pair has
+            exactly 0 and tells nothing about its direction.
+        valid: Share of pairs that are valid, shape ``(D,)``; 1 where nothing failed.
         pixel_difference: Mean absolute difference of the 8-bit frames, shape ``(D,)``, in
             ``[0, 1]``. At 0 the black box received the same images twice.
         queries: Queries this process spent.
@@ -26,8 +32,14 @@ class PairLosses:
     plus: Tensor
     minus: Tensor
     differing: Tensor
+    valid: Tensor
     pixel_difference: Tensor
     queries: int
+
+    @property
+    def dead(self) -> Tensor:
+        """Which directions have valid pairs, all of them without a difference, shape ``(D,)``."""
+        return (self.differing == 0) & (self.valid > 0)
 
 
 def evaluate_pairs(
@@ -37,7 +49,8 @@ def evaluate_pairs(
 
     All ``2 * D`` versions of the batch go to the black box in one call and cost ``2 * D * B``
     queries. They are anonymized with the same random numbers, so a pair differs by its parameters
-    only. Losses are averaged over ranks before any difference is taken.
+    only. Losses are averaged over ranks before any difference is taken. A failed half (a loss of
+    NaN) takes the other one with it; each rank's batch weighs the same, whatever failed in it.
 
     Args:
         theta: Parameters, shape ``(P,)``; left unchanged.
@@ -51,6 +64,7 @@ def evaluate_pairs(
     Raises:
         ValueError: If the black box does not return one loss per sample, or a mean loss is not
             finite; the latter on every rank at once.
+        TooFewPairsError: If fewer pairs are valid than the problem asks for; on every rank at once.
     """
     offsets = radius * directions
     frames = torch.cat(_anonymize(problem, theta, torch.cat([offsets, -offsets])))
@@ -60,23 +74,29 @@ def evaluate_pairs(
         raise ValueError(msg)
     # A mean of bf16 losses would round away the difference, which is about 1e-3.
     losses = losses.to(torch.promote_types(losses.dtype, torch.float32))
-    plus, minus = losses.reshape(2, len(directions), -1)
+    pairs = losses.reshape(2, len(directions), -1)
+    valid = ~pairs.isnan().any(dim=0)
+    plus, minus = torch.where(valid, pairs, 0.0)
     local = torch.stack(
         [
             plus.mean(dim=1),
             minus.mean(dim=1),
             (plus != minus).to(losses.dtype).mean(dim=1),
             _pixel_difference(frames, len(directions)).to(losses.dtype),
+            valid.sum(dim=1).to(losses.dtype) / valid.shape[1],
         ]
     )
     means = problem.mean_over_ranks(local)
     if not means.isfinite().all():
         msg = f"`problem.losses` must be finite; found means {means[:2].tolist()}"
         raise ValueError(msg)
+    share = means[4].sum() / len(directions)  # 1 if nothing failed: dividing by it changes no bit
+    problem.require_valid(share)
     return PairLosses(
-        plus=means[0],
-        minus=means[1],
-        differing=means[2],
+        plus=means[0] / share,
+        minus=means[1] / share,
+        differing=means[2] / share,
+        valid=means[4],
         pixel_difference=means[3],
         queries=len(frames),
     )

@@ -14,8 +14,9 @@ class SPSA(AbstractEstimator):
 
     A step costs ``2 * num_directions`` queries per sample. The direction is a function of the seed
     and the step, the same on every rank. A dead pair, whose losses agree for every sample on every
-    rank, contributes zero and is counted. If the black box raises, the step is not counted, and
-    a retry asks the same questions.
+    rank, contributes zero and is counted. A sample's pair with a failed half is dropped; the
+    estimate is the mean over valid pairs. If the black box raises, or too few pairs are valid, the
+    step is not counted, and a retry asks the same questions.
 
     The step counter is read on the host once per call, because directions are drawn there.
 
@@ -26,8 +27,9 @@ class SPSA(AbstractEstimator):
         num_directions: Pairs per step; the estimate is their mean.
 
     Logs:
-        ``dead_pairs`` (count since the start), ``dead_share`` (of samples whose two losses agree),
-        ``pixel_difference`` (mean, of 8-bit frames in ``[0, 1]``), ``gradient_norm``, ``radius``.
+        ``dead_pairs`` (count since the start), ``dead_share`` (of valid pairs whose two losses
+        agree), ``dropped_share`` (of pairs with a failed half), ``pixel_difference`` (mean, of
+        8-bit frames in ``[0, 1]``), ``gradient_norm``, ``radius``.
 
     Raises:
         ValueError: If an argument is out of its range.
@@ -64,6 +66,11 @@ class SPSA(AbstractEstimator):
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
         self.register_buffer("dead_pairs", torch.zeros((), dtype=torch.int64))
 
+    @property
+    @override
+    def queries_per_sample(self) -> int:
+        return 2 * self.num_directions
+
     @override
     def reset(self) -> None:
         self.step.zero_()
@@ -78,7 +85,7 @@ class SPSA(AbstractEstimator):
         pairs = evaluate_pairs(theta, problem, directions, radius)
         gradient = _mean_gradient(pairs, directions, radius)
         self.step.fill_(step)
-        self.dead_pairs.add_((pairs.differing == 0).sum())
+        self.dead_pairs.add_(pairs.dead.sum())
         return Estimate(
             gradient=gradient,
             loss=torch.cat([pairs.plus, pairs.minus]).mean(),
@@ -86,6 +93,7 @@ class SPSA(AbstractEstimator):
             logs={
                 "dead_pairs": self.dead_pairs.clone(),
                 "dead_share": 1 - pairs.differing.mean(),
+                "dropped_share": 1 - pairs.valid.mean(),
                 "pixel_difference": pairs.pixel_difference.mean(),
                 "gradient_norm": torch.linalg.vector_norm(gradient),
                 "radius": theta.new_tensor(radius),
@@ -99,7 +107,7 @@ class SPSA(AbstractEstimator):
 
 
 def _mean_gradient(pairs: PairLosses, directions: Tensor, radius: float) -> Tensor:
-    """Mean estimate over directions; dead pairs count as zero."""
+    """Mean estimate over valid pairs; dead pairs count as zero."""
     estimates = torch.stack(
         [
             spsa_gradient(plus, minus, direction, radius)

@@ -11,6 +11,7 @@ from torch.nn.functional import interpolate
 
 from blackbox_anon.estimators import BlackBoxProblem, CriticalHistory, OutputSpaceSPSA
 from blackbox_anon.estimators import output_space_spsa as source
+from blackbox_anon.estimators.functional import Basis, axis_basis, rademacher
 from tests import properties
 
 THETA = torch.linspace(-0.5, 0.5, 7, dtype=torch.float64)
@@ -54,10 +55,19 @@ def pulled_back(posed: BlackBoxProblem, vector: Tensor) -> Tensor:
 
 
 def mean_over_all_patterns(
-    posed: BlackBoxProblem, grid: int, batch: int, monkeypatch: pytest.MonkeyPatch
+    posed: BlackBoxProblem,
+    grid: int,
+    batch: int,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    basis: Basis = "grid",
+    share_frames: bool = True,
+    frames: int = 1,
 ) -> Tensor:
-    signs = torch.tensor(list(itertools.product((-1.0, 1.0), repeat=batch * 3 * grid**2)))
-    estimator, total = OutputSpaceSPSA(0.05, grid=grid), torch.zeros_like(THETA)
+    size = batch * (1 if share_frames else frames) * 3 * grid**2
+    signs = torch.tensor(list(itertools.product((-1.0, 1.0), repeat=size)))
+    estimator = OutputSpaceSPSA(0.05, basis=basis, grid=grid, share_frames=share_frames)
+    total = torch.zeros_like(THETA)
     for row in signs:
         monkeypatch.setattr(source, "rademacher", lambda size, seed, step, row=row: row)  # noqa: ARG005  # its signature
         total += estimator(THETA, posed).gradient
@@ -103,6 +113,36 @@ def test_a_coarse_grid_smooths_the_gradient(monkeypatch: pytest.MonkeyPatch) -> 
     vector = (gradient.flatten(2) @ smooth.T).view_as(gradient)
     found = mean_over_all_patterns(posed, 2, 1, monkeypatch)
     torch.testing.assert_close(found, pulled_back(posed, vector), rtol=0, atol=1e-10)
+
+
+def test_cosines_project_on_low_frequencies(monkeypatch: pytest.MonkeyPatch) -> None:
+    posed = problem(1, 3, 6, 4)
+    _, gradient = frame_gradient(posed)
+    rows, columns = (axis_basis("cosine", 2, size) for size in (6, 4))
+    columns = torch.einsum("hk,wl->hwkl", rows, columns).reshape(24, 4) / 24**0.5
+    torch.testing.assert_close(columns.T @ columns, torch.eye(4, dtype=torch.float64))
+    vector = (gradient.flatten(2) @ columns @ columns.T).view_as(gradient)
+    found = mean_over_all_patterns(posed, 2, 1, monkeypatch, basis="cosine")
+    torch.testing.assert_close(found, pulled_back(posed, vector), rtol=0, atol=1e-10)
+
+
+def test_frames_may_have_patterns_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    posed = problem(1, 3, 3, 1, 1)
+    _, gradient = frame_gradient(posed)
+    found = mean_over_all_patterns(posed, 1, 1, monkeypatch, share_frames=False, frames=3)
+    torch.testing.assert_close(found, pulled_back(posed, gradient), rtol=0, atol=1e-10)
+
+
+def test_several_patterns_are_averaged(monkeypatch: pytest.MonkeyPatch) -> None:
+    posed, drawn = problem(2, 3, 4, 4), rademacher(2 * 2 * 12, 0, 1)
+    estimates = []
+    for part in drawn.chunk(2):
+        monkeypatch.setattr(source, "rademacher", lambda size, seed, step, part=part: part)  # noqa: ARG005  # its signature
+        estimates.append(OutputSpaceSPSA(0.05, grid=2)(THETA, posed).gradient)
+    monkeypatch.setattr(source, "rademacher", lambda size, seed, step: drawn)  # noqa: ARG005  # its signature
+    found = OutputSpaceSPSA(0.05, grid=2, num_patterns=2)(THETA, posed)
+    torch.testing.assert_close(found.gradient, sum(estimates) / 2, rtol=0, atol=1e-12)
+    assert found.queries == 8
 
 
 def make_plain(seed: int = 0) -> OutputSpaceSPSA:
@@ -190,12 +230,50 @@ def test_saturated_frames_are_shifted_on_both_sides() -> None:
     torch.testing.assert_close((up + down) / 2, black_and_white.clamp(0.1, 0.9))
 
 
-def test_gradient_and_scalars_are_averaged_over_ranks() -> None:
-    posed = problem(2, 3, 4, 4)
-    alone = make_plain()(THETA, posed)
-    doubled = make_plain()(THETA, replace(posed, mean_over_ranks=lambda values: 2 * values))
-    assert torch.equal(doubled.gradient, 2 * alone.gradient)
-    assert torch.equal(doubled.loss, 2 * alone.loss)
+def failing(posed: BlackBoxProblem, *positions: int) -> BlackBoxProblem:
+    """The same problem, where the questions at these positions got no answer."""
+
+    def losses(frames: Tensor) -> Tensor:
+        found = posed.losses(frames).clone()
+        found[list(positions)] = torch.nan
+        return found
+
+    return replace(posed, losses=losses)
+
+
+def test_a_pair_with_a_failed_half_is_dropped_whole() -> None:
+    posed = problem(3, 3, 4, 4)
+    whole = make_plain()(THETA, posed)
+    first_two = replace(
+        posed,
+        losses=lambda frames: posed.losses(frames) * torch.tensor([1.0, 1.0, 0.0]).repeat(2),
+    )
+    expected = make_plain()(THETA, first_two)
+    for positions in ((2,), (5,), (2, 5)):
+        found = make_plain()(THETA, failing(posed, *positions))
+        torch.testing.assert_close(found.gradient, expected.gradient * 3 / 2)
+        torch.testing.assert_close(found.loss, expected.loss * 3 / 2)
+        torch.testing.assert_close(found.logs["dropped_share"].item(), 1 / 3)
+        assert found.queries == whole.queries == 6
+
+
+def test_ranks_are_averaged_by_what_they_got_answered() -> None:
+    halves = [problem(2, 3, 4, 4), failing(problem(2, 3, 4, 4, batch_seed=1), 0)]
+    sent: list[list[Tensor]] = []
+    for half in halves:
+        sent.append([])
+
+        def record(values: Tensor) -> Tensor:
+            sent[-1].append(values)
+            return values
+
+        make_plain()(THETA, replace(half, mean_over_ranks=record))
+    means = iter([sum(pair) / 2 for pair in zip(*sent, strict=True)])
+    alone = [make_plain()(THETA, half) for half in halves]
+    found = make_plain()(THETA, replace(halves[0], mean_over_ranks=lambda _: next(means)))
+    expected = (2 * alone[0].gradient + alone[1].gradient) / 3
+    torch.testing.assert_close(found.gradient, expected)
+    torch.testing.assert_close(found.loss, (2 * alone[0].loss + alone[1].loss) / 3)
 
 
 def test_one_dead_sample_is_no_dead_step() -> None:
@@ -215,7 +293,7 @@ def test_one_dead_sample_is_no_dead_step() -> None:
     [
         (lambda frames: frames.mean(), r"`problem.losses` must return shape \(4,\); found \(\)"),
         (
-            lambda frames: frames.new_full((4,), torch.nan),
+            lambda frames: frames.new_full((4,), torch.inf),
             r"`problem.losses` must be finite; found",
         ),
     ],
@@ -228,8 +306,39 @@ def test_refuses_losses(losses: Callable[[Tensor], Tensor], message: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("argument", "value"), [("amplitude", 0.0), ("amplitude", 0.5), ("grid", 0), ("seed", -1)]
+    ("argument", "value"),
+    [
+        ("amplitude", 0.0),
+        ("amplitude", 0.5),
+        ("grid", 0),
+        ("seed", -1),
+        ("num_patterns", 0),
+        ("basis", "'haar'"),
+    ],
 )
-def test_refuses(argument: str, value: float) -> None:
+def test_refuses(argument: str, value: float | str) -> None:
+    given = value.strip("'") if isinstance(value, str) else value
     with pytest.raises(ValueError, match=f"`{argument}` must be .*; found {value}"):
-        OutputSpaceSPSA(**{argument: value})  # type: ignore[arg-type]  # wrong on purpose
+        OutputSpaceSPSA(**{argument: given})  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_cosines_must_leave_room_for_their_sum() -> None:
+    OutputSpaceSPSA(0.07, basis="cosine", grid=4)
+    with pytest.raises(ValueError, match=r"`amplitude` must be in \(0, 0.0728\); found 0.08"):
+        OutputSpaceSPSA(0.08, basis="cosine", grid=4)
+
+
+def test_sums_of_cosines_stay_within_range() -> None:
+    seen: list[Tensor] = []
+
+    def losses(frames: Tensor) -> Tensor:
+        seen.append(frames)
+        return frames.flatten(1).sum(1)
+
+    posed = BlackBoxProblem(
+        anonymize=lambda t: torch.zeros(2, 3, 8, 8) + 0 * t.sum(), losses=losses
+    )
+    OutputSpaceSPSA(0.05, basis="cosine", grid=4)(THETA, posed)
+    up, down = seen[0].chunk(2)
+    assert seen[0].min() >= -1e-6
+    torch.testing.assert_close((up + down).std(dim=(1, 2, 3)), torch.zeros(2).to(up))

@@ -10,12 +10,17 @@ Example:
     tensor([1., 1., 1., 1.])
 """
 
-from blackbox_anon.estimators.functional.directions import rademacher
+from blackbox_anon.estimators.functional.directions import (
+    gaussian,
+    rademacher,
+    segmented_uniform,
+)
 from blackbox_anon.estimators.functional.enhancement import (
     enhance_gradient,
     guarded_cosine,
     step_indicator,
 )
+from blackbox_anon.estimators.functional.patterns import Basis, axis_basis, patterns
 from blackbox_anon.estimators.functional.schedules import power_decay
 from blackbox_anon.estimators.functional.selection import (
     critical_slot,
@@ -25,13 +30,18 @@ from blackbox_anon.estimators.functional.selection import (
 from blackbox_anon.estimators.functional.spsa import spsa_gradient
 
 __all__ = [
+    "Basis",
+    "axis_basis",
     "critical_slot",
     "enhance_gradient",
+    "gaussian",
     "guarded_cosine",
     "importance_scores",
     "oldest_slot",
+    "patterns",
     "power_decay",
     "rademacher",
+    "segmented_uniform",
     "spsa_gradient",
     "step_indicator",
 ]

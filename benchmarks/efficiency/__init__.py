@@ -1,0 +1,1 @@
+"""The parts of ``query_efficiency.py``: the course, the contenders, a run, the summary."""

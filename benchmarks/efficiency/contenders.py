@@ -1,0 +1,40 @@
+"""Who runs, each with the settings it is usually run with."""
+
+from collections.abc import Callable
+
+from blackbox_anon.estimators import (
+    SPSA,
+    SPSAGC,
+    AbstractEstimator,
+    ActiveSubspaceSPSA,
+    CriticalHistorySPSA,
+    OutputSpaceSPSA,
+    PolicyGradient,
+    SampleSPSA,
+    SeparableCMAES,
+    WhiteBox,
+)
+from blackbox_anon.mllms import HuggingFaceMLLM
+
+RADIUS = 0.01  # as in demo.yaml; at the paper's 0.005 rounding to 8 bits swallows more
+
+OURS, PAPER, SPSA_NAME, LIMIT = "ours", "paper", "spsa", "white box"
+
+
+def contenders(mllm: HuggingFaceMLLM) -> dict[str, Callable[[int], AbstractEstimator]]:
+    """Return how to make each contender from a seed.
+
+    Args:
+        mllm: The model that is asked; the white box reads a copy of it.
+    """
+    return {
+        LIMIT: lambda seed: WhiteBox(mllm),  # noqa: ARG005  # nothing is drawn
+        OURS: lambda seed: ActiveSubspaceSPSA(seed=seed),
+        "output space": lambda seed: OutputSpaceSPSA(seed=seed),
+        "per sample": lambda seed: SampleSPSA(RADIUS, seed=seed),
+        PAPER: lambda seed: CriticalHistorySPSA(RADIUS, seed=seed),
+        SPSA_NAME: lambda seed: SPSA(RADIUS, seed=seed),
+        "spsa-gc": lambda seed: SPSAGC(RADIUS, seed=seed),
+        "evolution strategy": lambda seed: SeparableCMAES(RADIUS, seed=seed),
+        "policy gradient": lambda seed: PolicyGradient(seed=seed),
+    }

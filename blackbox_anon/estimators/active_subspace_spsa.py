@@ -1,0 +1,200 @@
+"""SPSA along the few directions in which the anonymizer's output changes most."""
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from blackbox_anon.estimators.abstract import AbstractEstimator, BlackBoxProblem, Estimate
+from blackbox_anon.estimators.critical_history import CriticalHistory
+from blackbox_anon.estimators.frame_pairs import ask_frames, conclude
+from blackbox_anon.estimators.functional import gaussian, rademacher
+
+_PROBE = 1e-3  # length of the finite difference that measures a direction's effect
+
+
+class ActiveSubspaceSPSA(AbstractEstimator):
+    r"""Estimates each sample's gradient in the anonymizer's active subspace.
+
+    The anonymizer is ours and differentiable; only the MLLM is not. Of its thousands of parameter
+    directions a handful change the frames much, and most of a loss's gradient lies in them,
+    whatever the loss: they are the leading right singular vectors ``S`` of the Jacobian ``J`` of
+    the frames. Random projections :math:`J^\top w`, one vector-Jacobian product each and no query,
+    give them. Every sample's frames are then shifted along a random combination of its own of these
+    directions, up for one query and down for the other:
+
+    .. math:: g = \frac{1}{B} \sum_b S^\top z_b\,
+              \frac{L_b(x_b + a_b J_b S^\top z_b) - L_b(x_b - a_b J_b S^\top z_b)}{2 a_b}
+
+    with signs ``z_b`` and ``a_b`` such that a shift's root mean square is ``amplitude``. For a
+    quadratic loss the mean over all signs is exactly the gradient's projection on the subspace. A
+    pair costs two queries a sample, as in :class:`SPSA`, but a sample answers for itself, and
+    ``rank`` numbers are searched instead of thousands. As training goes on, new projections
+    replace the oldest, and the subspace moves along.
+
+    Nothing is clipped: where a shift would leave ``[0, 1]`` on one side, it is shortened on both. A
+    sample with a failed half (a loss of NaN) is left out as a whole.
+
+    Args:
+        amplitude: Root mean square of a shift in pixel units, in ``(0, 0.5)``.
+        rank: Directions ``K``, at most ``sketches``.
+        sketches: Random projections that are kept.
+        renewed: Projections made anew per step; the first step makes them all.
+        seed: Seed of projections and signs, 0 or more.
+        history: Critical history that corrects the gradient, or ``None``.
+
+    Logs:
+        ``dead_pairs`` (steps without any differing pair so far), ``dead_share``,
+        ``dropped_share`` (of pairs with a failed half), ``pixel_difference``, ``gradient_norm``,
+        ``captured_share`` (of the kept projections' squared length, by the subspace), and with a
+        history ``indicator``, ``cosine``, ``history_age``.
+
+    Raises:
+        ValueError: If an argument is out of its range.
+
+    Reference:
+        Active subspaces: Constantine, Dow and Wang, SIAM J. Sci. Comput. 2014; of the anonymizer
+        instead of the unknown loss. Sketch: Halko, Martinsson and Tropp, SIAM Review 2011.
+    """
+
+    step: Tensor
+    dead_pairs: Tensor
+    projections: Tensor
+
+    def __init__(
+        self,
+        amplitude: float = 0.02,
+        *,
+        rank: int = 8,
+        sketches: int = 32,
+        renewed: int = 1,
+        seed: int = 0,
+        history: CriticalHistory | None = None,
+    ) -> None:
+        super().__init__()
+        for name, value, holds, expected in (
+            ("amplitude", amplitude, 0 < amplitude < 0.5, "in (0, 0.5)"),
+            ("rank", rank, 1 <= rank <= sketches, f"from 1 to `sketches` ({sketches})"),
+            ("renewed", renewed, 0 <= renewed <= sketches, f"from 0 to `sketches` ({sketches})"),
+            ("seed", seed, seed >= 0, "0 or more"),
+        ):
+            if not holds:
+                msg = f"`{name}` must be {expected}; found {value!r}"
+                raise ValueError(msg)
+        self.amplitude, self.rank, self.renewed, self.seed = amplitude, rank, renewed, seed
+        self.history = history
+        self.register_buffer("step", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("dead_pairs", torch.zeros((), dtype=torch.int64))
+        self.register_buffer("projections", torch.zeros(sketches, 0))
+
+    @property
+    @override
+    def queries_per_sample(self) -> int:
+        return 2
+
+    @override
+    def allocate(self, num_parameters: int) -> None:
+        sketches, found = self.projections.shape
+        if found not in (0, num_parameters):
+            msg = f"`num_parameters` must stay {found}; found {num_parameters}"
+            raise ValueError(msg)
+        if self.rank > num_parameters:
+            msg = f"`rank` must be at most the {num_parameters} parameters; found {self.rank}"
+            raise ValueError(msg)
+        if found == 0:
+            self.projections = self.projections.new_zeros(sketches, num_parameters)
+        if self.history is not None:
+            self.history.allocate(num_parameters)
+
+    @override
+    def reset(self) -> None:
+        for buffer in (self.step, self.dead_pairs, self.projections):
+            buffer.zero_()
+        if self.history is not None:
+            self.history.reset()
+
+    @override
+    def forward(self, theta: Tensor, problem: BlackBoxProblem) -> Estimate:
+        if theta.shape != self.projections.shape[1:]:
+            msg = (
+                f"`theta` must have the allocated shape {tuple(self.projections.shape[1:])}; found "
+                f"{tuple(theta.shape)}; call `allocate(num_parameters)` once before training"
+            )
+            raise ValueError(msg)
+        step = int(self.step) + 1
+        frames, projections = self._project(theta, problem, step)
+        with torch.no_grad():
+            directions, captured = leading_directions(projections.to(theta), self.rank)
+            signs = rademacher(len(frames) * self.rank, 2 * self.seed, step).to(theta)
+            signs = signs.view(len(frames), self.rank)
+            shift, lengths = self._shift(theta, frames, directions, signs, problem)
+            pairs = ask_frames(torch.stack([frames + shift, frames - shift]).unsqueeze(1), problem)
+            slopes = pairs.slopes[0] / (2 * lengths.to(pairs.slopes))
+            gradient = ((slopes / len(frames)).to(signs) @ signs) @ directions
+            estimate = conclude(
+                gradient,
+                pairs,
+                problem,
+                step=step,
+                dead_pairs=self.dead_pairs,
+                history=self.history,
+            )
+        self.step.fill_(step)
+        self.projections.copy_(projections)
+        estimate.logs["captured_share"] = captured
+        return estimate
+
+    def _project(self, theta: Tensor, problem: BlackBoxProblem, step: int) -> tuple[Tensor, Tensor]:
+        """Return the frames and the kept projections, the oldest ones replaced."""
+        kept = self.projections.clone()
+        count = len(kept) if step == 1 else self.renewed
+        with torch.enable_grad():
+            parameters = theta.detach().clone().requires_grad_()
+            frames = problem.anonymize(parameters)
+        for index in range(count):
+            drawn = gaussian(frames.numel(), 2 * self.seed + 1, step * len(kept) + index)
+            noise = drawn.view(frames.shape).to(frames)
+            (found,) = torch.autograd.grad(frames, parameters, noise, retain_graph=True)
+            slot = index if step == 1 else ((step - 2) * self.renewed + index) % len(kept)
+            kept[slot] = problem.mean_over_ranks(found).to(kept)
+        return frames.detach(), kept
+
+    def _shift(
+        self,
+        theta: Tensor,
+        frames: Tensor,
+        directions: Tensor,
+        signs: Tensor,
+        problem: BlackBoxProblem,
+    ) -> tuple[Tensor, Tensor]:
+        """Return each sample's shift and ``a_b``, shape ``(B,)``."""
+        thetas = theta + _PROBE * (signs @ directions)
+        shift, spread = (problem.each(thetas) - frames) / _PROBE, [-1] + [1] * (frames.ndim - 1)
+        size = shift.flatten(1).square().mean(1).sqrt()
+        lengths = self.amplitude / size.clamp_min(1e-12)
+        room = torch.minimum(frames, 1 - frames).clamp_min(0)
+        return (lengths.view(spread) * shift).clamp(-room, room), lengths
+
+
+def leading_directions(projections: Tensor, rank: int) -> tuple[Tensor, Tensor]:
+    """Return orthonormal directions that hold most of some vectors.
+
+    Args:
+        projections: Vectors, shape ``(M, P)``, ``M`` at least ``rank``.
+        rank: Number ``K`` of directions.
+
+    Returns:
+        The directions, shape ``(K, P)``, and the share of the vectors' squared length that they
+        hold, a scalar. Directions beyond the vectors' own rank are zero.
+
+    Example:
+        >>> found, share = leading_directions(torch.tensor([[0.0, 3.0], [0.0, 1.0]]), rank=1)
+        >>> found.abs(), share
+        (tensor([[0., 1.]]), tensor(1.))
+    """
+    values, vectors = torch.linalg.eigh(projections @ projections.T)  # (M, M): M is small
+    values, vectors = values[-rank:].clamp_min(0), vectors[:, -rank:]
+    lengths = values.sqrt()
+    whole = projections.square().sum()
+    real = lengths > 1e-4 * whole.sqrt()  # the Gram matrix squares what rounding left
+    scale = torch.where(real, 1 / lengths, 0.0)
+    return scale.unsqueeze(1) * (vectors.T @ projections), values.sum() / whole
