@@ -16,7 +16,7 @@ class CollapseGuard(Callback):
     A constant output (its spatial standard deviation falls below ``min_contrast`` of the input's),
     vanished gradients (both norms below ``min_gradient``), and a utility score at chance although
     it was clearly above before. A state with none of them is saved every ``every`` steps as
-    ``last_good.ckpt``, which the error names.
+    ``last_good.ckpt``, which the error names. A batch that the task gave up is no step here.
 
     Args:
         patience: Steps a sign must last.
@@ -55,6 +55,8 @@ class CollapseGuard(Callback):
         batch: Any,
         batch_idx: int,  # Lightning's signature
     ) -> None:
+        if getattr(pl_module, "skipped", False):
+            return  # what it logged is the step before
         scalars: dict[str, torch.Tensor] = getattr(pl_module, "scalars", {})
         found = [scalars.get(name) for name in _WATCHED]
         if any(value is None for value in found):
@@ -63,8 +65,10 @@ class CollapseGuard(Callback):
         local = torch.stack(
             [v.to(trainer.strategy.root_device, torch.float64) for v in found if v is not None]
         )
-        means = trainer.strategy.reduce(local, reduce_op="mean").tolist()
-        metrics = dict(zip(_WATCHED, means, strict=True))
+        known = ~local.isnan()  # a rank whose calls all failed has no score
+        both = torch.stack([torch.where(known, local, 0.0), known.to(local.dtype)])
+        sums, counts = trainer.strategy.reduce(both, reduce_op="mean")
+        metrics = dict(zip(_WATCHED, (sums / counts).tolist(), strict=True))
         chance = float(getattr(pl_module, "chance_score", float("-inf")))
         signs = self._signs(metrics, chance)
         self.lasting = {sign: self.lasting.get(sign, 0) + 1 for sign in signs}
@@ -101,11 +105,12 @@ class CollapseGuard(Callback):
     def _save(self, trainer: Trainer, step: int) -> None:
         folder = Path(trainer.log_dir or trainer.default_root_dir)
         self.last_good, self._last_saved = str(folder / "last_good.ckpt"), step
-        trainer.save_checkpoint(self.last_good)
+        trainer.save_checkpoint(self.last_good, weights_only=False)  # else Lightning says so
 
     @override
     def state_dict(self) -> dict[str, Any]:
         return {
+            "lasting": dict(self.lasting),
             "score": self.score,
             "was_above": self.was_above,
             "last_saved": self._last_saved,
@@ -114,6 +119,7 @@ class CollapseGuard(Callback):
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.lasting = dict(state_dict.get("lasting", {}))  # earlier releases did not keep it
         self.score, self.was_above = state_dict["score"], state_dict["was_above"]
         self._last_saved, self.last_good = state_dict["last_saved"], state_dict["last_good"]
 

@@ -1,6 +1,7 @@
 """Keep every step's scalars beside the logger's files, for figures."""
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from typing_extensions import override
 class HistoryRecorder(Callback):
     """Append one JSON line per training step to ``history.jsonl`` in the log folder.
 
-    Names lose their ``train/``; ``queries`` is the number of black-box queries so far.
+    Names lose their ``train/``; ``queries`` is the number of black-box queries so far, and what
+    else the black box counts keeps its ``mllm/``. A batch that the task gave up leaves no line; its
+    queries are in the next one. A value that a step lacks (NaN) is written as ``null``.
     """
 
     def __init__(self) -> None:
@@ -30,13 +33,13 @@ class HistoryRecorder(Callback):
         folder = Path(
             trainer.log_dir or trainer.default_root_dir
         )  # asks all ranks: before the return
-        if not trainer.is_global_zero:
+        if not trainer.is_global_zero or getattr(pl_module, "skipped", False):
             return
         scalars: dict[str, Tensor] = getattr(pl_module, "scalars", {})
         row = {
-            name.removeprefix("train/"): float(value)
+            name.removeprefix("train/"): _number(float(value))
             for name, value in scalars.items()
-            if name.startswith("train/")
+            if name.startswith(("train/", "mllm/")) and name != "mllm/queries"
         }
         row |= {"queries": float(scalars.get("mllm/queries", 0.0))}
         self.path = folder / "history.jsonl"
@@ -45,8 +48,16 @@ class HistoryRecorder(Callback):
             file.write(json.dumps(row) + "\n")
 
 
+def _number(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
 def read_history(path: Path) -> dict[str, list[float]]:
-    """Read a history back as one list per name, for names that every step has."""
+    """Read a history back as one list per name, for names that every step has; ``null`` is NaN."""
     rows = [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
     names = set(rows[0]).intersection(*rows) if rows else set()
-    return {name: [row[name] for row in rows] for name in sorted(names)}
+    return {name: [_read(row[name]) for row in rows] for name in sorted(names)}
+
+
+def _read(value: float | None) -> float:
+    return math.nan if value is None else value

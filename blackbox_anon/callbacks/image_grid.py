@@ -14,6 +14,8 @@ from blackbox_anon.mllms import to_uint8
 class BeforeAfterImages(Callback):
     """Every ``every`` steps, draw a few clips raw above anonymized; the x axis is queries.
 
+    A batch that the task gave up is no step, and not drawn.
+
     Args:
         every: Steps between pictures.
         count: Samples to show.
@@ -35,7 +37,10 @@ class BeforeAfterImages(Callback):
         logger = trainer.logger
         if not isinstance(logger, TensorBoardLogger) or "anonymized" not in seen:
             return
-        if (int(getattr(pl_module, "steps", 0)) - 1) % self.every:
+        if (
+            getattr(pl_module, "skipped", False)
+            or (int(getattr(pl_module, "steps", 0)) - 1) % self.every
+        ):
             return
         grid = before_after_grid(seen["raw"][: self.count], seen["anonymized"][: self.count])
         step = int(getattr(pl_module, "queries", trainer.global_step))

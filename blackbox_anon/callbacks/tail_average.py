@@ -19,7 +19,7 @@ class TailAverage(Callback):
     the fifty before it; their mean is (Polyak-Ruppert averaging, usual with SPSA: Spall,
     "Introduction to Stochastic Search and Optimization", 2003, Sec. 4.5.3). The paper does not
     average. The validation and the checkpoint at the end of the run see the mean; a run that is
-    stopped early keeps its last iterate.
+    stopped early keeps its last iterate. A batch that the task gave up adds no iterate.
 
     Args:
         start: Share of the run after which iterates count, in ``[0, 1)``.
@@ -50,15 +50,18 @@ class TailAverage(Callback):
                 f"TailAverage needs a BlackBoxAnonymization task; found {type(pl_module).__name__}"
             )
             raise BlackboxAnonError(msg)
-        total, step = _total_steps(trainer, pl_module), int(pl_module.steps)
-        if step <= self.start * total:
+        done, total = _progress(trainer, pl_module)
+        if done <= self.start * total:
             return
-        theta = flat.flatten(pl_module.trained)
+        if not pl_module.skipped:
+            self._take_in(flat.flatten(pl_module.trained))
+        if done == total and self.mean is not None:
+            flat.assign(pl_module.trained, self.mean)
+
+    def _take_in(self, theta: Tensor) -> None:
         self.count += 1
         mean = theta if self.mean is None else self.mean.to(theta)
         self.mean = mean + (theta - mean) / self.count
-        if step == total:
-            flat.assign(pl_module.trained, self.mean)
 
     @override
     def state_dict(self) -> dict[str, Any]:
@@ -69,17 +72,23 @@ class TailAverage(Callback):
         self.mean, self.count = state_dict["mean"], state_dict["count"]
 
 
-def _total_steps(trainer: Trainer, task: BlackBoxAnonymization) -> int:
-    """Steps of the whole run: one a batch, each of ``1 + reviewer_steps`` optimizer steps."""
+def _progress(trainer: Trainer, task: BlackBoxAnonymization) -> tuple[int, int]:
+    """How far the run is, and where it ends: in batches, or in steps if these end it first.
+
+    A batch is a step of ``1 + reviewer_steps`` optimizer steps, or none if it was given up.
+    """
+    steps, clocks = int(task.steps), []
     epochs = trainer.max_epochs if trainer.max_epochs is not None else -1
-    total = epochs * trainer.num_training_batches if epochs > 0 else math.inf
+    if epochs > 0 and not math.isinf(trainer.num_training_batches):
+        batches = int(epochs * trainer.num_training_batches)
+        clocks.append((steps + int(task.skipped_steps), batches))
     if trainer.max_steps != -1:  # Lightning counts optimizer steps
-        total = min(total, math.ceil(trainer.max_steps / (1 + task.reviewer_steps)))
-    if math.isinf(total):
+        clocks.append((steps, math.ceil(trainer.max_steps / (1 + task.reviewer_steps))))
+    if not clocks:
         msg = (
             "TailAverage must know where a run ends: it needs `max_steps`, or `max_epochs` and a "
             f"data set with a length; found max_epochs={trainer.max_epochs}, "
             f"{trainer.num_training_batches} batches an epoch"
         )
         raise BlackboxAnonError(msg)
-    return int(total)
+    return max(clocks, key=lambda clock: clock[0] / clock[1])

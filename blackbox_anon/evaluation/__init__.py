@@ -6,9 +6,11 @@ method: a classifier trained on raw data overstates protection.
 
 from blackbox_anon.evaluation.attacker import AttackBudget, attack, train_attacker
 from blackbox_anon.evaluation.clips import ClipSet, anonymize_clips, draw_clips
-from blackbox_anon.evaluation.compare import Measured, Question, ask, measure
+from blackbox_anon.evaluation.compare import NO_CLASS, Asked, Measured, Question, ask, measure
 
 __all__ = [
+    "NO_CLASS",
+    "Asked",
     "AttackBudget",
     "ClipSet",
     "Measured",

@@ -16,9 +16,13 @@ from blackbox_anon.metrics.functional import (
     precision_per_attribute,
     wilson_interval,
 )
-from blackbox_anon.mllms import AbstractMLLM
+from blackbox_anon.mllms import AbstractMLLM, Answer, Response, answered
 from blackbox_anon.report import AttributeScore, MethodResult, Privacy, Utility
 from blackbox_anon.scorers import AbstractScorer
+from blackbox_anon.tasks import FailurePolicy
+from blackbox_anon.tasks.failure_log import FailureLog
+
+NO_CLASS = -1
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +41,7 @@ class Measured:
     Attributes:
         result: The entry of ``results.json``.
         clips: Anonymized test clips, ``(N, T, 3, H, W)``, uint8.
-        predicted: The MLLM's classes, ``(N,)``.
+        predicted: The MLLM's classes, ``(N,)``; -1 where a call failed.
         scores: The attacker's probabilities, ``(N, A)``.
     """
 
@@ -47,13 +51,43 @@ class Measured:
     scores: Tensor
 
 
-def ask(mllm: AbstractMLLM, question: Question, clips: Tensor, batch_size: int = 32) -> Tensor:
-    """Return the class the MLLM names for each clip, shape ``(N,)``."""
-    found = []
+@dataclass(frozen=True, kw_only=True)
+class Asked:
+    """What the MLLM answered to one question about many clips.
+
+    Attributes:
+        predicted: The classes it named, ``(N,)``; -1 where a call failed.
+        failures: Failed calls by kind, where there were any.
+    """
+
+    predicted: Tensor
+    failures: dict[str, int]
+
+
+def ask(
+    mllm: AbstractMLLM,
+    question: Question,
+    clips: Tensor,
+    anonymizer: AbstractAnonymizer,
+    batch_size: int = 32,
+) -> Asked:
+    """Ask which class the MLLM sees in each clip that the anonymizer made.
+
+    Raises:
+        TooManyFailuresError: If no call was answered, or fewer than the default
+            :class:`~blackbox_anon.tasks.FailurePolicy` allows.
+    """
+    found: list[Answer] = []
+    log = FailureLog(FailurePolicy())
     for part in clips.split(batch_size):
-        responses = mllm.query(part, [question.prompt] * len(part))
-        found.append(question.scorer.scores(responses, question.classes).argmax(1))
-    return torch.cat(found)
+        answers = mllm.query(anonymizer.release(part), [question.prompt] * len(part))
+        log.add(log.tally(answers))
+        found += answers
+    log.require_an_answer()
+    responses = [answer for answer in found if isinstance(answer, Response)]
+    predicted = torch.full((len(found),), NO_CLASS)
+    predicted[answered(found)] = question.scorer.scores(responses, question.classes).argmax(1)
+    return Asked(predicted=predicted, failures=log.failed)
 
 
 def measure(
@@ -69,6 +103,8 @@ def measure(
 ) -> Measured:
     """Anonymize, query, train an attacker on the anonymized training clips, and attack.
 
+    Utility is taken over the clips that were answered; the result says how many calls failed.
+
     Args:
         method: Name in the table.
         anonymizer: What is measured.
@@ -78,23 +114,27 @@ def measure(
         test: Test clips: utility and privacy are measured on the same ones.
         budget: The attacker's budget.
         attributes: Attribute ids, ``A`` of them.
+
+    Raises:
+        TooManyFailuresError: See :func:`ask`.
     """
     start, spent = time.monotonic(), mllm.queries
     seen = anonymize_clips(anonymizer, train)
     clips = anonymize_clips(anonymizer, test)
-    predicted = ask(mllm, question, clips)
+    asked = ask(mllm, question, clips, anonymizer)
     images = seen.flatten(0, 1)
     per_image = train.attributes.repeat_interleave(seen.shape[1], 0)
     attacker = train_attacker(images, per_image, budget)
     scores = attack(attacker, clips)
     result = MethodResult(
         method=method,
-        utility=_utility(predicted == test.labels),
+        utility=_utility((asked.predicted == test.labels)[asked.predicted != NO_CLASS]),
         privacy=_privacy(scores, test.attributes, attributes),
         mllm_queries=mllm.queries - spent,
         seconds=time.monotonic() - start,
+        mllm_failures=asked.failures,
     )
-    return Measured(result=result, clips=clips, predicted=predicted, scores=scores)
+    return Measured(result=result, clips=clips, predicted=asked.predicted, scores=scores)
 
 
 def _utility(hits: Tensor) -> Utility:

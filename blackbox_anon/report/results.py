@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,7 @@ class MethodResult:
         privacy: The attacker side.
         mllm_queries: Queries spent on training the method; 0 for fixed ones.
         seconds: Wall time of training and evaluating it.
+        mllm_failures: Failed calls of the evaluation by kind; they are not in ``utility``.
     """
 
     method: str
@@ -78,6 +79,7 @@ class MethodResult:
     privacy: Privacy
     mllm_queries: int
     seconds: float
+    mllm_failures: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,7 +112,11 @@ class Results:
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as they are written to JSON."""
-        return asdict(self)
+        whole = asdict(self)
+        for entry in whole["results"]:  # said where there is something to say
+            if not entry["mllm_failures"]:
+                del entry["mllm_failures"]
+        return whole
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "Results":

@@ -7,6 +7,7 @@ and how good an answer is.
 from blackbox_anon.tasks.abstract import AbstractTask
 from blackbox_anon.tasks.action import ActionRecognition
 from blackbox_anon.tasks.black_box import BlackBoxAnonymization
+from blackbox_anon.tasks.failure_policy import FailurePolicy
 from blackbox_anon.tasks.questions import QuestionAnswering
 from blackbox_anon.tasks.reconstruction import ReconstructionTask
 from blackbox_anon.tasks.vqa import VisualQuestionAnswering
@@ -15,6 +16,7 @@ __all__ = [
     "AbstractTask",
     "ActionRecognition",
     "BlackBoxAnonymization",
+    "FailurePolicy",
     "QuestionAnswering",
     "ReconstructionTask",
     "VisualQuestionAnswering",

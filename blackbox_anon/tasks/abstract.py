@@ -15,6 +15,9 @@ from blackbox_anon.metrics import ClassMeanAveragePrecision, SampleMean
 from blackbox_anon.metrics.functional import sample_ids
 from blackbox_anon.mllms import AbstractMLLM, Response, check_black_box
 from blackbox_anon.reviewers import AbstractReviewer
+from blackbox_anon.tasks.answered import Answered, answered_part
+from blackbox_anon.tasks.failure_log import FailureLog
+from blackbox_anon.tasks.failure_policy import FailurePolicy
 from blackbox_anon.tasks.guards import refuse_unsupported
 from blackbox_anon.tasks.privacy_test import PrivacyTest
 from blackbox_anon.tasks.results import utility_result, write_results
@@ -32,6 +35,9 @@ class AbstractTask(LightningModule, ABC):
 
     A test is judged by ``privacy_judge``, whose name is in the names of what is logged, and written
     to ``results.json`` beside the logs. Samples with one name count once, over all processes.
+    Utility is that of the samples that were answered: a failed call is in no metric, neither right
+    nor wrong. ``val/failed`` and ``test/failed`` say how many there were, ``results.json`` of which
+    kinds (``mllm_failures``).
 
     Args:
         anonymizer: Frames to frames.
@@ -40,6 +46,8 @@ class AbstractTask(LightningModule, ABC):
         privacy_judge: Who judges privacy in a test; ``None`` is the strictest, a
             :class:`~blackbox_anon.judges.RetrainedClassifier`. Training and validation do not
             need it.
+        failures: How much may fail; ``None`` is :class:`~blackbox_anon.tasks.FailurePolicy` with
+            its defaults. An evaluation without any answer is refused in any case.
     """
 
     chance_score: float = float("-inf")
@@ -52,6 +60,7 @@ class AbstractTask(LightningModule, ABC):
         mllm: AbstractMLLM,
         *,
         privacy_judge: AbstractJudge | None = None,
+        failures: FailurePolicy | None = None,
     ) -> None:
         super().__init__()
         check_black_box(mllm)
@@ -65,7 +74,8 @@ class AbstractTask(LightningModule, ABC):
         names = [f"{s}/{n}" for s in STAGES for n in ("utility_loss", "utility_score")]
         self._means = {name: SampleMean() for name in names}
         self.utility_means = nn.ModuleDict(self._means)
-        self._asked = 0
+        self.failures = failures or FailurePolicy()
+        self._calls = FailureLog(self.failures)  # of the current validation or test
         self._logged: dict[str, Metric] = {}  # the utility metrics of the current test
 
     evaluation_queries: Tensor
@@ -76,7 +86,12 @@ class AbstractTask(LightningModule, ABC):
 
     @abstractmethod
     def response_losses(self, responses: Sequence[Response], batch: UtilityBatch) -> Tensor:
-        """Return L_MLLM of each response, shape ``(B,)``, in nats, non-negative."""
+        """Return L_MLLM of each response, shape ``(B,)``, in nats, non-negative.
+
+        Args:
+            responses: What the black box said, at least one; a failed call is not among them.
+            batch: The samples that were answered, as many.
+        """
 
     def response_scores(self, responses: Sequence[Response], batch: UtilityBatch) -> Tensor:
         """Return each response's utility score, shape ``(B,)``, larger is better."""
@@ -94,8 +109,9 @@ class AbstractTask(LightningModule, ABC):
 
         Args:
             stage: ``val`` or ``test``.
-            responses: What the black box said.
-            batch: What it was asked about.
+            responses: What the black box said; empty where every call of a batch failed, since all
+                processes must log the same metrics.
+            batch: The samples it answered.
             ids: Tells samples apart, shape ``(B,)``.
         """
         del stage, responses, batch, ids  # a task without a metric of its own
@@ -121,6 +137,10 @@ class AbstractTask(LightningModule, ABC):
             self.privacy_test = PrivacyTest(self.privacy_judge, tested).to(self.device)
 
     @override
+    def on_validation_start(self) -> None:
+        self._calls = FailureLog(self.failures)
+
+    @override
     def validation_step(
         self, batch: UtilityBatch | PrivacyBatch, batch_idx: int, dataloader_idx: int = 0
     ) -> None:
@@ -131,11 +151,12 @@ class AbstractTask(LightningModule, ABC):
 
     @override
     def on_validation_epoch_end(self) -> None:
-        self._count_queries()
+        self._count_queries("val")
 
     @override
     def on_test_start(self) -> None:
         self._logged = {}
+        self._calls = FailureLog(self.failures)
         if self._judged:
             self.privacy_test.prepare(self, self.reviewer)
 
@@ -151,11 +172,13 @@ class AbstractTask(LightningModule, ABC):
 
     @override
     def on_test_epoch_end(self) -> None:
-        self._count_queries()
+        failed = self._count_queries("test")
         judged = self.privacy_test.result(self._tested_attributes()) if self._judged else None
         if judged is not None and judged["chance_ap"] is not None:
             self.log("test/cmap_ap_chance", judged["chance_ap"], sync_dist=True)
         utility = {**self.utility_description(), **utility_result(self._logged)}
+        if failed:
+            utility["mllm_failures"] = failed
         write_results(self, utility=utility, privacy=judged)
 
     @override
@@ -181,30 +204,43 @@ class AbstractTask(LightningModule, ABC):
 
     def _evaluate_utility(self, batch: UtilityBatch, stage: str) -> None:
         prompts = self.prompts(batch)
-        responses = self.mllm.query(self(batch["frames"]), prompts)
-        self._asked += len(prompts)
-        ids = sample_ids(batch["name"])
-        found = {
-            f"{stage}/utility_loss": self.response_losses(responses, batch),
-            f"{stage}/utility_score": self.response_scores(responses, batch),
-        }
+        released = self.anonymizer.release(self(batch["frames"]))
+        answers = self.mllm.query(released, prompts)
+        self._calls.add(self._calls.tally(answers))  # this process's: shares may be unequal
+        part = answered_part(answers, batch)
+        ids = sample_ids(part.batch["name"])
+        losses, scores = self._judge(part)
+        found = {f"{stage}/utility_loss": losses, f"{stage}/utility_score": scores}
         for name, values in found.items():
             self._means[name].update(values.to(self.device), ids)
         metrics: dict[str, Metric] = {name: self._means[name] for name in found}
-        metrics |= self.utility_values(stage, responses, batch, ids)
+        metrics |= self.utility_values(stage, part.responses, part.batch, ids)
         self._log_metrics(metrics)
         if stage == "test":
             self._logged |= metrics
+
+    def _judge(self, part: Answered) -> tuple[Tensor, Tensor]:
+        """Return losses and scores of what was answered."""
+        if not part.responses:
+            return torch.zeros(0), torch.zeros(0)
+        losses = self.response_losses(part.responses, part.batch)
+        return losses, self.response_scores(part.responses, part.batch)
 
     def _log_metrics(self, metrics: Mapping[str, Metric]) -> None:
         for name, metric in metrics.items():
             self.log(name, metric, prog_bar=True, add_dataloader_idx=False, metric_attribute=name)
 
-    def _count_queries(self) -> None:
-        """Add what all processes asked; once at the end, as they may have unequal shares."""
-        asked = self.evaluation_queries.new_tensor(self._asked)
-        self.evaluation_queries += self._over_ranks(asked, "sum")
-        self._asked = 0
+    def _count_queries(self, stage: str) -> dict[str, int]:
+        """Add what all processes asked and return what failed, by kind.
+
+        Once at the end, as they may have unequal shares.
+        """
+        self._calls.total = self._over_ranks(self._calls.total.to(self.device), "sum").cpu()
+        self.evaluation_queries += self._calls.asked
+        self._calls.require_an_answer()
+        failed = self._calls.failed
+        self.log(f"{stage}/failed", float(sum(failed.values())), sync_dist=True)
+        return failed
 
     def _over_ranks(self, values: Tensor, how: str) -> Tensor:
         reduced: Tensor = self.trainer.strategy.reduce(values.clone(), reduce_op=how)

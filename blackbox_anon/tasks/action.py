@@ -10,16 +10,22 @@ from torchmetrics import Metric
 from typing_extensions import override
 
 from blackbox_anon.anonymizers import UNetAnonymizer
-from blackbox_anon.estimators import AbstractEstimator
+from blackbox_anon.estimators import AbstractEstimator, Asked
 from blackbox_anon.judges import AbstractJudge
 from blackbox_anon.metrics import TopKAccuracy, VQAAccuracy
 from blackbox_anon.metrics.functional import top_k_correct
 from blackbox_anon.mllms import AbstractMLLM, Response
 from blackbox_anon.reviewers import AbstractReviewer
 from blackbox_anon.scalarizations import AbstractScalarization
-from blackbox_anon.scorers import AbstractScorer, CharacterNGramEncoder, RetrievalScorer
+from blackbox_anon.scorers import (
+    AbstractScorer,
+    CharacterNGramEncoder,
+    LogprobScorer,
+    RetrievalScorer,
+)
 from blackbox_anon.tasks.abstract import STAGES
 from blackbox_anon.tasks.black_box import BlackBoxAnonymization
+from blackbox_anon.tasks.failure_policy import FailurePolicy
 from blackbox_anon.tasks.questions import QuestionAnswering
 from blackbox_anon.types import UtilityBatch
 
@@ -57,6 +63,7 @@ class ActionRecognition(BlackBoxAnonymization):
         reviewer_steps: See there.
         reviewer_restart_every: See there.
         privacy_judge: See there.
+        failures: See there.
 
     Reference:
         Appendix E; VLM-Eval (Li et al., 2023) for the retrieval rule.
@@ -84,6 +91,7 @@ class ActionRecognition(BlackBoxAnonymization):
         reviewer_steps: int = 1,
         reviewer_restart_every: int = 0,
         privacy_judge: AbstractJudge | None = None,
+        failures: FailurePolicy | None = None,
     ) -> None:
         super().__init__(
             anonymizer,
@@ -100,6 +108,7 @@ class ActionRecognition(BlackBoxAnonymization):
             reviewer_steps=reviewer_steps,
             reviewer_restart_every=reviewer_restart_every,
             privacy_judge=privacy_judge,
+            failures=failures,
         )
         if logit_scale <= 0:
             msg = f"`logit_scale` must be positive; found {logit_scale}"
@@ -123,6 +132,7 @@ class ActionRecognition(BlackBoxAnonymization):
         if not self._given_classes:  # each time: a protocol may test on other classes
             data = getattr(self.trainer, "datamodule", None)
             self.classes = list(getattr(data, "class_texts", ()) or getattr(data, "classes", ()))
+        self.mllm.offer(self.classes)
         if stage in ("fit", "validate"):  # a test may be one of questions
             self._check_classes()
         if self.classes:
@@ -133,6 +143,18 @@ class ActionRecognition(BlackBoxAnonymization):
         if "question" in batch:
             return self.questions.prompts(batch)
         return [self.prompt] * len(batch["label"])
+
+    @override
+    def asked(self, batch: UtilityBatch) -> Asked | None:
+        if "question" in batch or not isinstance(self.scorer, LogprobScorer):
+            return None  # not the cross-entropy of first tokens
+        return Asked(
+            prompts=self.prompts(batch),
+            classes=self.classes,
+            labels=batch["label"],
+            logit_scale=self.logit_scale,
+            identity=self.mllm.identity,
+        )
 
     @override
     def response_losses(self, responses: Sequence[Response], batch: UtilityBatch) -> Tensor:
@@ -161,13 +183,15 @@ class ActionRecognition(BlackBoxAnonymization):
 
     @override
     def utility_description(self) -> dict[str, object]:
+        told = {"grey_box": True} if self.mllm.identity.get("grey_box") else {}
         if not self.classes:
-            return self.questions.description()
+            return {**self.questions.description(), **told}
         return {
             "prompt": self.prompt,
             "classes": len(self.classes),
             "scorer": type(self.scorer).__name__,
             "ties": "against",
+            **told,
         }
 
     def class_scores(self, responses: Sequence[Response]) -> Tensor:

@@ -1,5 +1,7 @@
 """The method: an anonymizer trained against a black box and a privacy reviewer."""
 
+from typing import Any
+
 import torch
 from lightning.pytorch.cli import OptimizerCallable
 from lightning.pytorch.core.optimizer import LightningOptimizer
@@ -8,7 +10,14 @@ from torch.optim import SGD, Adam, Optimizer
 from typing_extensions import override
 
 from blackbox_anon.anonymizers import UNetAnonymizer
-from blackbox_anon.estimators import AbstractEstimator, BlackBoxProblem, CriticalHistorySPSA
+from blackbox_anon.errors import TooFewPairsError
+from blackbox_anon.estimators import (
+    AbstractEstimator,
+    Asked,
+    BlackBoxProblem,
+    CriticalHistorySPSA,
+    Estimate,
+)
 from blackbox_anon.estimators.functional import power_decay
 from blackbox_anon.judges import AbstractJudge
 from blackbox_anon.mllms import AbstractMLLM
@@ -16,7 +25,11 @@ from blackbox_anon.reviewers import AbstractReviewer
 from blackbox_anon.scalarizations import AbstractScalarization, AugmentedTchebycheff
 from blackbox_anon.tasks import parameters as flat
 from blackbox_anon.tasks.abstract import AbstractTask
-from blackbox_anon.tasks.step_logs import step_logs
+from blackbox_anon.tasks.answered import answered_part, take
+from blackbox_anon.tasks.failure_log import KINDS, FailureLog
+from blackbox_anon.tasks.failure_policy import FailurePolicy
+from blackbox_anon.tasks.random_state import RandomState
+from blackbox_anon.tasks.step_logs import SHOWN, call_logs, step_logs
 from blackbox_anon.types import PairBatch, PrivacyBatch, UtilityBatch
 
 
@@ -25,10 +38,16 @@ class BlackBoxAnonymization(AbstractTask):
 
     One step on a :class:`~blackbox_anon.types.PairBatch`:
 
-    1. the reviewer takes ``reviewer_steps`` steps on anonymized images of the privacy batch;
-    2. ``h_k``, the gradient of L_privacy, comes by backpropagation through the reviewer;
-    3. the estimator asks the black box about the utility batch: ``(1 + I_k) g_tilde_k``;
+    1. the estimator asks the black box about the utility batch: ``(1 + I_k) g_tilde_k``;
+    2. the reviewer takes ``reviewer_steps`` steps on anonymized images of the privacy batch;
+    3. ``h_k``, the gradient of L_privacy, comes by backpropagation through the reviewer;
     4. the scalarization combines both (Eq. 11) and the optimizer steps with ``a_k`` (Eq. 12).
+
+    The black box comes first, so that a step it spoils has changed nothing. A failed call is no
+    answer: its pair is dropped, and where too few are left the same questions are asked again, and
+    then the step is given up (:class:`~blackbox_anon.tasks.FailurePolicy`). A batch that was given
+    up counts in ``skipped_steps`` and not in ``steps``: parameters, optimizers, history, ideal
+    point and the estimator's step are those before it, and its queries are counted.
 
     Args:
         anonymizer: What is trained.
@@ -47,6 +66,7 @@ class BlackBoxAnonymization(AbstractTask):
         reviewer_steps: Reviewer steps per anonymizer step.
         reviewer_restart_every: Steps between restarts of a reviewer (VITA); 0 for never.
         privacy_judge: Who judges privacy in a test, see :class:`AbstractTask`.
+        failures: How much may fail, see :class:`AbstractTask`.
 
     Reference:
         Sec. 3.5 of "When Visual Privacy Protection Meets Multimodal Large Language Models",
@@ -56,6 +76,9 @@ class BlackBoxAnonymization(AbstractTask):
     steps: Tensor
     queries: Tensor
     privacy_steps: Tensor
+    skipped_steps: Tensor
+    repeated_steps: Tensor
+    failed: Tensor
 
     def __init__(
         self,
@@ -74,8 +97,9 @@ class BlackBoxAnonymization(AbstractTask):
         reviewer_steps: int = 1,
         reviewer_restart_every: int = 0,
         privacy_judge: AbstractJudge | None = None,
+        failures: FailurePolicy | None = None,
     ) -> None:
-        super().__init__(anonymizer, reviewer, mllm, privacy_judge=privacy_judge)
+        super().__init__(anonymizer, reviewer, mllm, privacy_judge=privacy_judge, failures=failures)
         if max_step_norm is not None and max_step_norm <= 0:
             msg = f"`max_step_norm` must be positive or None; found {max_step_norm}"
             raise ValueError(msg)
@@ -95,12 +119,18 @@ class BlackBoxAnonymization(AbstractTask):
         self.reviewer_steps, self.reviewer_restart_every = reviewer_steps, reviewer_restart_every
         self.trained = flat.trained_parameters(anonymizer.trained)
         self.estimator.allocate(sum(p.numel() for p in self.trained))
-        for counter in ("steps", "queries", "privacy_steps"):
+        for counter in ("steps", "queries", "privacy_steps", "skipped_steps", "repeated_steps"):
             self.register_buffer(counter, torch.zeros((), dtype=torch.int64))
+        self.register_buffer("failed", torch.zeros(len(KINDS), dtype=torch.int64))
+        self.skipped = False
+        """Whether the last batch was given up; the same on all processes."""
         self.scalars: dict[str, Tensor] = {}
-        """What the last step logged, ``train/...`` and ``mllm/queries``; each a scalar."""
+        """What the last step logged, ``train/...`` and ``mllm/...``; each a scalar."""
         self.seen: dict[str, Tensor] = {}
-        """The last step's ``raw`` and ``anonymized`` frames and ``scores``, for callbacks."""
+        """The last step's ``raw`` and ``anonymized`` frames and ``scores``, NaN where a call
+        failed, for callbacks."""
+        self._training_calls = FailureLog(self.failures)
+        self._tally = torch.zeros_like(self._training_calls.total)  # this process's, not yet added
 
     @override
     def configure_optimizers(self) -> list[Optimizer]:
@@ -110,22 +140,33 @@ class BlackBoxAnonymization(AbstractTask):
         ]
 
     @override
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        for name in ("skipped_steps", "repeated_steps", "failed"):
+            # A checkpoint from before calls could fail has none of these.
+            checkpoint["state_dict"].setdefault(name, torch.zeros_like(getattr(self, name)))
+
+    @override
     def training_step(self, batch: PairBatch, batch_idx: int) -> None:
         anonymizer_optimizer, reviewer_optimizer = self._optimizers()
+        estimate = self._ask(batch["utility"])
+        self.skipped = estimate is None
+        if estimate is None:
+            self.skipped_steps += 1
+            self._log_calls()
+            return
         anonymized = self(batch["privacy"]["frames"])  # for both parties: neither changes it
         for _ in range(self.reviewer_steps):
             self._step_reviewer(reviewer_optimizer, anonymized.detach(), batch["privacy"])
         with self.toggled_optimizer(anonymizer_optimizer):
             anonymizer_optimizer.zero_grad()
             privacy_loss, privacy_gradient = self._privacy(anonymized)
-            estimate = self.estimator(flat.flatten(self.trained), self.problem(batch["utility"]))
             values = torch.stack([estimate.loss.float(), privacy_loss.float()])
             scales = values.new_tensor(self.gradient_scales).unsqueeze(1)
             gradients = scales * torch.stack([estimate.gradient, privacy_gradient])
             combined = self.scalarization(values, gradients)
             self._step_anonymizer(anonymizer_optimizer, combined.gradient)
+        self.estimator.heed(combined.active)
         self.steps += 1
-        self.queries += self._over_ranks(self.queries.new_tensor(estimate.queries), "sum")
         self.privacy_steps += (combined.active == 1).to(self.privacy_steps)
         self._restart_reviewer()
         self._log_step(step_logs(estimate, privacy_loss, combined, gradients))
@@ -145,20 +186,67 @@ class BlackBoxAnonymization(AbstractTask):
                 decode = flat.call_with(self.anonymizer.trained, theta)
                 return self.anonymizer.decode(features, frames, decode)
 
+        def anonymize_each(thetas: Tensor) -> Tensor:
+            parts = []
+            for index, theta in enumerate(thetas):
+                own = [level.unflatten(0, (len(frames), -1))[index] for level in features]
+                decode = flat.call_with(self.anonymizer.trained, theta)
+                with torch.autocast(frames.device.type, enabled=False):
+                    parts.append(self.anonymizer.decode(own, frames[index : index + 1], decode))
+            return torch.cat(parts)
+
         def losses(evaluated: Tensor) -> Tensor:
             times = len(evaluated) // len(prompts)
-            responses = self.mllm.query(evaluated, prompts * times)
-            parts = [responses[i * len(prompts) :][: len(prompts)] for i in range(times)]
+            answers = self.mllm.query(self.anonymizer.release(evaluated), prompts * times)
+            self._tally += self._training_calls.tally(answers)
+            blocks = [answers[i * len(prompts) :][: len(prompts)] for i in range(times)]
+            parts = [answered_part(block, batch) for block in blocks]
+            values = [(part, *self._judge(part)) for part in parts]
             self.seen["anonymized"] = evaluated[: len(prompts)]
-            self.seen["scores"] = torch.cat([self.response_scores(p, batch) for p in parts])
-            found = torch.cat([self.response_losses(part, batch) for part in parts])
+            self.seen["scores"] = torch.cat([part.spread(scores) for part, _, scores in values])
+            found = torch.cat([part.spread(_no_nan(losses)) for part, losses, _ in values])
             return found.to(evaluated.device)
 
         return BlackBoxProblem(
             anonymize=anonymize,
             losses=losses,
             mean_over_ranks=lambda values: self._over_ranks(values, "mean"),
+            min_valid_share=self.failures.min_valid_share,
+            anonymize_each=anonymize_each,
+            asked=self.asked(batch),
+            names=batch["name"],
+            subset=lambda chosen: self.problem(take(batch, chosen.tolist())),
         )
+
+    def asked(self, batch: UtilityBatch) -> Asked | None:
+        """Return what is asked about a batch, if it is one question of classes."""
+        del batch
+        return None
+
+    def _ask(self, batch: UtilityBatch) -> Estimate | None:
+        """Estimate the utility gradient, again where too few answered; ``None`` is given up."""
+        theta, problem = flat.flatten(self.trained), self.problem(batch)
+        self._tally.zero_()
+        for attempt in range(self.failures.attempts):
+            self.repeated_steps += attempt > 0
+            state = RandomState(theta.device)
+            try:
+                estimate: Estimate | None = self.estimator(theta, problem)
+            except TooFewPairsError:
+                estimate = None
+                state.restore()
+            self._count_calls()
+            if estimate is not None:
+                return estimate
+        return None
+
+    def _count_calls(self) -> None:
+        """Add what all processes asked; they stop together where too much failed."""
+        tally = self._over_ranks(self._tally.to(self.device), "sum")
+        self._tally.zero_()
+        self.queries += tally[0]
+        self.failed += tally[1:]
+        self._training_calls.add(tally)
 
     def _step_reviewer(
         self, optimizer: LightningOptimizer, anonymized: Tensor, batch: PrivacyBatch
@@ -203,20 +291,34 @@ class BlackBoxAnonymization(AbstractTask):
 
         ``self.log`` takes 0.4 ms a name, for averages over epochs that nobody asks of these.
         """
-        queries = self.queries.float()
+        scores = self.seen["scores"].float()
         more = {
             "train/privacy_active_share": self.privacy_steps / self.steps,
-            "train/utility_score": self.seen["scores"].float().mean(),
+            "train/utility_score": scores[~scores.isnan()].mean(),
             "train/output_std": self.seen["anonymized"].float().std(dim=(-2, -1)).mean(),
             "train/input_std": self.seen["raw"].float().std(dim=(-2, -1)).mean(),
-            "mllm/queries": queries,
+            "train/skipped_steps": self.skipped_steps.float(),
+            "train/repeated_steps": self.repeated_steps.float(),
         }
         self.scalars |= {k: v.detach() for k, v in (logs | more).items()}
         shown = ("train/utility_loss", "train/privacy_loss", "train/active", "train/dead_pairs")
-        headline = {name: logs[name] for name in shown if name in logs} | {"mllm/queries": queries}
+        headline = {name: logs[name] for name in shown if name in logs}
         self.log_dict(headline, prog_bar=True, logger=False)
+        self._log_calls()
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]  # set by a connector
         if int(self.steps) % every == 0:
             values = {name: float(value) for name, value in self.scalars.items()}
             for logger in self.loggers:
                 logger.log_metrics(values, step=int(self.queries))  # queries as the x axis
+
+    def _log_calls(self) -> None:
+        """Keep what calls cost and how they went, and show what a user waits for."""
+        found = call_logs(self.queries, self.failed, self.mllm.figures())
+        self.scalars |= found
+        shown = {name: value for name, value in found.items() if name in SHOWN}
+        self.log_dict(shown, prog_bar=True, logger=False)
+
+
+def _no_nan(losses: Tensor) -> Tensor:
+    """Let a loss that is not a number stand out on every rank: NaN means that a call failed."""
+    return torch.where(losses.isnan(), torch.inf, losses)

@@ -1,11 +1,17 @@
 """What one training step logs."""
 
+from collections.abc import Mapping
+
+import torch
 from torch import Tensor
 
 from blackbox_anon.estimators.abstract import Estimate
 from blackbox_anon.scalarizations.abstract import Scalarized
+from blackbox_anon.tasks.failure_log import by_kind
 
 UTILITY, PRIVACY = 0, 1
+SHOWN = ("mllm/queries", "mllm/spent_usd", "mllm/cap_usd", "mllm/failures", "mllm/cache_hits")
+"""What of :func:`call_logs` stands in the progress bar."""
 
 
 def step_logs(
@@ -33,3 +39,25 @@ def step_logs(
         **estimate.logs,
     }
     return {f"train/{name}": value.float() for name, value in logs.items()}
+
+
+def call_logs(queries: Tensor, failed: Tensor, figures: Mapping[str, float]) -> dict[str, Tensor]:
+    """Collect the scalars of the calls so far under ``mllm/...``.
+
+    Args:
+        queries: What was asked in training, over all processes.
+        failed: What failed of it, by kind, shape ``(len(KINDS),)``.
+        figures: What the black box itself counts, on this process.
+
+    Example:
+        >>> logs = call_logs(torch.tensor(8), torch.tensor([0, 0, 3, 0, 0, 0]), {"spent_usd": 0.5})
+        >>> sorted(logs)
+        ['mllm/failed', 'mllm/failed_refusal', 'mllm/queries', 'mllm/spent_usd']
+    """
+    values = {
+        **figures,
+        **{f"failed_{kind}": count for kind, count in by_kind(failed).items()},
+        "failed": int(failed.sum()),
+        "queries": int(queries),
+    }
+    return {f"mllm/{name}": torch.tensor(float(value)) for name, value in values.items()}

@@ -17,6 +17,7 @@ from blackbox_anon.reviewers import AbstractReviewer
 from blackbox_anon.scalarizations import AbstractScalarization
 from blackbox_anon.tasks.abstract import STAGES
 from blackbox_anon.tasks.black_box import BlackBoxAnonymization
+from blackbox_anon.tasks.failure_policy import FailurePolicy
 from blackbox_anon.tasks.questions import QuestionAnswering
 from blackbox_anon.types import UtilityBatch
 
@@ -46,6 +47,7 @@ class VisualQuestionAnswering(BlackBoxAnonymization):
         reviewer_steps: See there.
         reviewer_restart_every: See there.
         privacy_judge: See there.
+        failures: See there.
 
     Reference:
         Appendix E; Antol et al., ICCV 2015, and Marino et al., CVPR 2019, for the score.
@@ -72,6 +74,7 @@ class VisualQuestionAnswering(BlackBoxAnonymization):
         reviewer_steps: int = 1,
         reviewer_restart_every: int = 0,
         privacy_judge: AbstractJudge | None = None,
+        failures: FailurePolicy | None = None,
     ) -> None:
         super().__init__(
             anonymizer,
@@ -88,6 +91,7 @@ class VisualQuestionAnswering(BlackBoxAnonymization):
             reviewer_steps=reviewer_steps,
             reviewer_restart_every=reviewer_restart_every,
             privacy_judge=privacy_judge,
+            failures=failures,
         )
         self.questions = questions or QuestionAnswering()
         self._accuracies = {stage: VQAAccuracy(self.questions.variant) for stage in STAGES}

@@ -37,7 +37,8 @@ class Run:
             ),
         )
 
-    def _save(self, path: str) -> None:
+    def _save(self, path: str, weights_only: bool) -> None:
+        assert not weights_only  # said, or Lightning remarks on it
         Path(path).write_bytes(b"checkpoint")
         self.saved.append(path)
 
@@ -110,6 +111,14 @@ def test_state_survives_a_checkpoint(tmp_path: Path) -> None:
     second.load_state_dict(torch.load(tmp_path / "state", weights_only=True))
     with pytest.raises(CollapseError, match=r"last_good\.ckpt"):
         Run(tmp_path, second).steps(2, utility_score=0.0)
+
+
+def test_a_sign_lasts_over_a_checkpoint(tmp_path: Path) -> None:
+    first, second = CollapseGuard(patience=3), CollapseGuard(patience=3)
+    Run(tmp_path, first).steps(2, output_std=0.0)
+    second.load_state_dict(first.state_dict())
+    with pytest.raises(CollapseError, match="almost constant"):
+        Run(tmp_path, second).steps(1, output_std=0.0)
 
 
 def test_a_healthy_run_is_left_alone(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ import torch
 from sklearn.metrics import average_precision_score
 
 from blackbox_anon.anonymizers import BlackOut, Downsample, Identity
+from blackbox_anon.errors import TooManyFailuresError
 from blackbox_anon.evaluation import (
     AttackBudget,
     ClipSet,
@@ -17,7 +18,7 @@ from blackbox_anon.evaluation import (
 )
 from blackbox_anon.scorers import LogprobScorer
 from blackbox_anon.world import PeopleWorld
-from tests.mllms_fakes import ConstantMLLM
+from tests.mllms_fakes import ConstantMLLM, FlakyMLLM
 from tests.tasks.parts import RecordingMLLM
 
 BUDGET = AttackBudget(steps=12, batch_size=4)
@@ -60,9 +61,39 @@ def test_region_baselines_get_the_boxes(clips: ClipSet) -> None:
 
 def test_answers_do_not_depend_on_batches(clips: ClipSet) -> None:
     mllm = RecordingMLLM()
-    predicted = ask(mllm, QUESTION, clips.clips, batch_size=4)
+    asked = ask(mllm, QUESTION, clips.clips, Identity(), batch_size=4)
     assert [len(frames) for frames, _ in mllm.asked] == [4, 2]
-    assert torch.equal(predicted, mllm.logits(clips.clips / 255).argmax(1))
+    assert torch.equal(asked.predicted, mllm.logits(clips.clips / 255).argmax(1))
+    assert asked.failures == {}
+
+
+def test_failed_clips_have_no_class_and_are_counted(clips: ClipSet) -> None:
+    whole = ask(RecordingMLLM(), QUESTION, clips.clips, Identity())
+    mllm = FlakyMLLM(RecordingMLLM(), 0.5, kind="rate_limit")
+    asked = ask(mllm, QUESTION, clips.clips, Identity(), batch_size=4)
+    lost = torch.cat(mllm.lost)
+    assert 0 < lost.sum() < 6
+    assert torch.equal(asked.predicted, torch.where(lost, -1, whole.predicted))
+    assert asked.failures == {"rate_limit": int(lost.sum())}
+
+
+def test_utility_is_that_of_the_answered_clips(clips: ClipSet) -> None:
+    mllm = FlakyMLLM(ConstantMLLM(PeopleWorld.classes[int(clips.labels[0])]), 0.5)
+    given = {"train": clips, "test": clips, "budget": BUDGET, "attributes": PeopleWorld.attributes}
+    result = measure("none", Identity(), mllm, QUESTION, **given).result  # type: ignore[arg-type]  # as above
+    kept = ~torch.cat(mllm.lost)
+    hits = clips.labels[kept] == clips.labels[0]
+    assert result.utility.value == pytest.approx(hits.double().mean().item())
+    assert result.mllm_failures == {"timeout": int((~kept).sum())}
+    assert result.mllm_queries == 6
+
+
+def test_a_measure_without_any_answer_is_refused(clips: ClipSet) -> None:
+    mllm = FlakyMLLM(RecordingMLLM(), 1.0, kind="refusal")
+    with pytest.raises(
+        TooManyFailuresError, match=r"In all 6 of 6 failed: refusal 6. Last: call 1 was"
+    ):
+        ask(mllm, QUESTION, clips.clips, Identity())
 
 
 def test_an_attacker_learns_and_is_reproducible() -> None:

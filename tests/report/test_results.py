@@ -40,6 +40,14 @@ def test_round_trip_and_layout(tmp_path: Path) -> None:
     assert absent == {"ap": None, "precision": None, "chance": 0.0}
 
 
+def test_failed_calls_are_told_where_there_were_any(tmp_path: Path) -> None:
+    results, path = make_results(), tmp_path / "results.json"
+    results.results[0] = replace(results.results[0], mllm_failures={"timeout": 2})
+    write_results(results, path)
+    assert read_results(path) == results
+    assert json.loads(path.read_text())["results"][0]["mllm_failures"] == {"timeout": 2}
+
+
 def test_nan_is_refused_and_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "results.json"
     path.write_text("old")
