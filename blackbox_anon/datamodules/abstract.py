@@ -187,6 +187,20 @@ class AbstractDataModule(LightningDataModule, ABC):
         return [self.loader(self.dataset("test", self.roles[0]))]
 
     @override
+    def state_dict(self) -> dict[str, Any]:
+        """The unreadable files so far."""
+        return self.unreadable.state_dict()
+
+    @override
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Count on from a checkpoint's.
+
+        Args:
+            state_dict: What :meth:`state_dict` returned.
+        """
+        self.unreadable.load_state_dict(state_dict)
+
+    @override
     def on_before_batch_transfer(
         self, batch: dict[str, Any], dataloader_idx: int
     ) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, Sampler
 
+from blackbox_anon.datamodules.resumable import ResumableLoader
+from blackbox_anon.datamodules.sampling import EpochSampler
 from blackbox_anon.datasets.skipping import IndexedSamples, SkipUnreadable, collate
 
 
@@ -23,12 +25,14 @@ def build_loader(
         batch_size: Samples per batch; the last batch may be smaller.
         num_workers: Worker processes; they live as long as the loader.
         max_unreadable: Different unreadable files one worker tolerates.
-        sampler: Order of the samples; ``None`` is the dataset's own.
+        sampler: Order of the samples; ``None`` is the dataset's own. With an
+            :class:`~blackbox_anon.datamodules.EpochSampler` a run can be resumed within an epoch.
 
     Returns:
         The loader.
     """
-    return DataLoader(
+    loader = ResumableLoader if isinstance(sampler, EpochSampler) else DataLoader
+    return loader(
         SkipUnreadable(dataset, max_unreadable=max_unreadable),
         batch_size=batch_size,
         sampler=sampler,

@@ -4,7 +4,8 @@ from typing import ClassVar, Literal
 
 from typing_extensions import override
 
-from blackbox_anon.datamodules.abstract import AbstractDataModule, Role, Stage
+from blackbox_anon.datamodules.abstract import Role, Stage
+from blackbox_anon.datamodules.attributed import AbstractAttributedDataModule
 from blackbox_anon.datasets import (
     OKVQA,
     PEOPLE_AND_SPORTS,
@@ -20,7 +21,7 @@ OFFICIAL = {"train": 9009, "val": 5046, "test": 5046}
 """Questions of all categories."""
 
 
-class OKVQADataModule(AbstractDataModule):
+class OKVQADataModule(AbstractAttributedDataModule):
     """Questions of OK-VQA, and the private attributes of its test images.
 
     Trains on the questions of ``train2014``; validates and tests on those of ``val2014``, as OK-VQA
@@ -73,16 +74,6 @@ class OKVQADataModule(AbstractDataModule):
         self.chosen = list(VISPR1_ATTRIBUTES if attributes is None else attributes)
         self.size = size
         self.crop: Crop = crop
-
-    @property
-    @override
-    def attributes(self) -> list[str]:
-        return self.chosen
-
-    @property
-    def num_attributes(self) -> int:
-        """Columns of the attribute labels."""
-        return len(self.chosen)
 
     @override
     def has(self, stage: Stage, role: Role) -> bool:

@@ -4,7 +4,8 @@ from typing import ClassVar, Literal
 
 from typing_extensions import override
 
-from blackbox_anon.datamodules.abstract import AbstractDataModule, Role, Stage
+from blackbox_anon.datamodules.abstract import Role, Stage
+from blackbox_anon.datamodules.attributed import AbstractAttributedDataModule
 from blackbox_anon.datamodules.choosing import chosen_attributes
 from blackbox_anon.datasets import (
     PA_HMDB51_ATTRIBUTES,
@@ -22,7 +23,7 @@ from blackbox_anon.scorers import underscore_to_text
 NAMED = {"pa_hmdb51": PA_HMDB51_ATTRIBUTES, "vita": VITA_ATTRIBUTES}
 
 
-class PAHMDB51DataModule(AbstractDataModule):
+class PAHMDB51DataModule(AbstractAttributedDataModule):
     """PA-HMDB51 is tested on, and validated on, as a whole; it has no training part.
 
     For utility a sample is one of 515 clips with its action, for privacy one of 52,411 frames.
@@ -78,16 +79,6 @@ class PAHMDB51DataModule(AbstractDataModule):
     @override
     def class_texts(self) -> list[str]:
         return [underscore_to_text(name) for name in self.classes]
-
-    @property
-    @override
-    def attributes(self) -> list[str]:
-        return self.chosen
-
-    @property
-    def num_attributes(self) -> int:
-        """Columns of the attribute labels."""
-        return len(self.chosen)
 
     @override
     def build(self, stage: Stage, role: Role) -> AbstractDataset:

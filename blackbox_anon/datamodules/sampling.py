@@ -62,9 +62,14 @@ class EpochSampler(DistributedSampler[int]):
         )
         self.length = length
         self.stream = stream
+        self.start = 0
+        """Samples of this rank to leave out at the front, of a pass that was begun before."""
+
+    def generator(self) -> torch.Generator:
+        """Return a new generator, seeded by ``(seed, stream, epoch)``."""
+        words = np.random.SeedSequence([self.seed, self.stream, self.epoch]).generate_state(2)
+        return torch.Generator().manual_seed(int(words[0]) << 31 ^ int(words[1]))
 
     def __iter__(self) -> Iterator[int]:
-        words = np.random.SeedSequence([self.seed, self.stream, self.epoch]).generate_state(2)
-        generator = torch.Generator().manual_seed(int(words[0]) << 31 ^ int(words[1]))
-        order: list[int] = torch.randperm(self.length, generator=generator).tolist()
-        return iter(order[self.rank : self.total_size : self.num_replicas])
+        order: list[int] = torch.randperm(self.length, generator=self.generator()).tolist()
+        return iter(order[self.rank : self.total_size : self.num_replicas][self.start :])

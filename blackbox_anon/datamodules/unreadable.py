@@ -48,6 +48,14 @@ class UnreadableLog:
             check_unreadable(self.paths, self.max_unreadable)
         return cleaned
 
+    def state_dict(self) -> dict[str, list[str]]:
+        """Return what is known, so that a resumed run counts on."""
+        return {"unreadable": list(self.paths)}
+
+    def load_state_dict(self, state_dict: dict[str, list[str]]) -> None:
+        """Know what a checkpoint knew."""
+        self.paths = list(state_dict["unreadable"])
+
     def _strip(self, batch: Mapping[str, Any]) -> dict[str, Any]:
         new = set(batch.get("unreadable", ())) - set(self.paths)
         self.paths.extend(sorted(new))

@@ -4,7 +4,8 @@ from typing import ClassVar, Literal
 
 from typing_extensions import override
 
-from blackbox_anon.datamodules.abstract import AbstractDataModule, Role, Stage
+from blackbox_anon.datamodules.abstract import Role, Stage
+from blackbox_anon.datamodules.attributed import AbstractAttributedDataModule
 from blackbox_anon.datamodules.choosing import chosen_attributes
 from blackbox_anon.datasets import (
     PA_HMDB51_ATTRIBUTES,
@@ -26,7 +27,7 @@ NAMED = {
 OFFICIAL = {"train2017": 10000, "val2017": 4167, "test2017": 8000}
 
 
-class VISPRDataModule(AbstractDataModule):
+class VISPRDataModule(AbstractAttributedDataModule):
     """Private attributes of VISPR's photographs.
 
     Trains on ``train2017``, validates on ``val_split``, tests on ``test2017``.
@@ -70,16 +71,6 @@ class VISPRDataModule(AbstractDataModule):
         self.val_split: VISPRSplit = val_split
         self.size = size
         self.crop: Crop = crop
-
-    @property
-    @override
-    def attributes(self) -> list[str]:
-        return self.chosen
-
-    @property
-    def num_attributes(self) -> int:
-        """Columns of the attribute labels."""
-        return len(self.chosen)
 
     @override
     def build(self, stage: Stage, role: Role) -> AbstractDataset:

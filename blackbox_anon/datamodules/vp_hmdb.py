@@ -1,18 +1,19 @@
 """VP-HMDB51 for utility and privacy: one clip, its action and its attributes."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from typing_extensions import override
 
-from blackbox_anon.datamodules.abstract import AbstractDataModule, Role, Stage
-from blackbox_anon.datamodules.choosing import chosen_attributes
-from blackbox_anon.datasets import VITA_ATTRIBUTES, VPHMDB51, AbstractDataset, hmdb51_classes
+from blackbox_anon.datamodules.abstract import Role, Stage
+from blackbox_anon.datamodules.hmdb import HMDB51_CLIPS
+from blackbox_anon.datamodules.splits import PublishedClips, Split
+from blackbox_anon.datamodules.vp import AbstractVPDataModule
+from blackbox_anon.datasets import VPHMDB51, AbstractDataset
 from blackbox_anon.datasets.vp_labels import EXPECTED
 from blackbox_anon.decoding import ClipReader
-from blackbox_anon.scorers import underscore_to_text
 
 
-class VPHMDB51DataModule(AbstractDataModule):
+class VPHMDB51DataModule(AbstractVPDataModule):
     """Actions and video-level attributes of HMDB51's clips, by its official splits.
 
     Trains on the split's training clips, validates and tests on its test clips.
@@ -30,8 +31,8 @@ class VPHMDB51DataModule(AbstractDataModule):
     """
 
     title: ClassVar[str] = "VP-HMDB51"
-    roles: ClassVar[tuple[Role, ...]] = ("utility", "privacy")
     source: ClassVar[str] = "hmdb51"
+    published: ClassVar[PublishedClips] = HMDB51_CLIPS
     instructions: ClassVar[str] = EXPECTED.format(stem="hmdb51")
 
     def __init__(
@@ -39,7 +40,7 @@ class VPHMDB51DataModule(AbstractDataModule):
         root: str,
         *,
         hmdb_root: str | None = None,
-        split: Literal[1, 2, 3] = 1,
+        split: Split = 1,
         attributes: list[str] | None = None,
         reader: ClipReader | None = None,
         batch_size: int = 8,
@@ -48,33 +49,17 @@ class VPHMDB51DataModule(AbstractDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__(
-            batch_size=batch_size, num_workers=num_workers, max_unreadable=max_unreadable, seed=seed
+            root,
+            clips_root=hmdb_root,
+            split=split,
+            attributes=attributes,
+            reader=reader,
+            batch_size=batch_size,
+            num_workers=num_workers,
+            max_unreadable=max_unreadable,
+            seed=seed,
         )
-        self.root, self.hmdb_root = root, hmdb_root
-        self.split: Literal[1, 2, 3] = split
-        given = VITA_ATTRIBUTES if attributes is None else attributes
-        self.chosen = chosen_attributes(given, {}, VITA_ATTRIBUTES)
-        self.reader = reader or ClipReader()
-
-    @property
-    @override
-    def classes(self) -> list[str]:
-        return hmdb51_classes(self.hmdb_root or self.root)
-
-    @property
-    @override
-    def class_texts(self) -> list[str]:
-        return [underscore_to_text(name) for name in self.classes]
-
-    @property
-    @override
-    def attributes(self) -> list[str]:
-        return self.chosen
-
-    @property
-    def num_attributes(self) -> int:
-        """Columns of the attribute labels."""
-        return len(self.chosen)
+        self.hmdb_root = hmdb_root
 
     @override
     def build(self, stage: Stage, role: Role) -> AbstractDataset:
@@ -86,7 +71,3 @@ class VPHMDB51DataModule(AbstractDataModule):
             attributes=self.chosen,
             reader=self.reader,
         )
-
-    @override
-    def official_count(self, stage: Stage, role: Role) -> int | None:
-        return 3570 if stage == "train" else 1530

@@ -1,19 +1,19 @@
 """VP-UCF101 for utility and privacy: one clip, its action and its attributes."""
 
-from typing import ClassVar, Literal
+from typing import ClassVar
 
 from typing_extensions import override
 
-from blackbox_anon.datamodules.abstract import AbstractDataModule, Role, Stage
-from blackbox_anon.datamodules.choosing import chosen_attributes
-from blackbox_anon.datamodules.ucf import OFFICIAL
-from blackbox_anon.datasets import VITA_ATTRIBUTES, VPUCF101, AbstractDataset, ucf101_classes
+from blackbox_anon.datamodules.abstract import Role, Stage
+from blackbox_anon.datamodules.splits import PublishedClips, Split
+from blackbox_anon.datamodules.ucf import UCF101_CLIPS
+from blackbox_anon.datamodules.vp import AbstractVPDataModule
+from blackbox_anon.datasets import VPUCF101, AbstractDataset
 from blackbox_anon.datasets.vp_labels import EXPECTED
 from blackbox_anon.decoding import ClipReader
-from blackbox_anon.scorers import camel_case_to_text
 
 
-class VPUCF101DataModule(AbstractDataModule):
+class VPUCF101DataModule(AbstractVPDataModule):
     """Actions and video-level attributes of UCF101's clips, by its official splits.
 
     Trains on the split's training clips, validates and tests on its test clips.
@@ -31,8 +31,8 @@ class VPUCF101DataModule(AbstractDataModule):
     """
 
     title: ClassVar[str] = "VP-UCF101"
-    roles: ClassVar[tuple[Role, ...]] = ("utility", "privacy")
     source: ClassVar[str] = "ucf101"
+    published: ClassVar[PublishedClips] = UCF101_CLIPS
     instructions: ClassVar[str] = EXPECTED.format(stem="ucf101")
 
     def __init__(
@@ -40,7 +40,7 @@ class VPUCF101DataModule(AbstractDataModule):
         root: str,
         *,
         ucf_root: str | None = None,
-        split: Literal[1, 2, 3] = 1,
+        split: Split = 1,
         attributes: list[str] | None = None,
         reader: ClipReader | None = None,
         batch_size: int = 8,
@@ -49,33 +49,17 @@ class VPUCF101DataModule(AbstractDataModule):
         seed: int = 0,
     ) -> None:
         super().__init__(
-            batch_size=batch_size, num_workers=num_workers, max_unreadable=max_unreadable, seed=seed
+            root,
+            clips_root=ucf_root,
+            split=split,
+            attributes=attributes,
+            reader=reader,
+            batch_size=batch_size,
+            num_workers=num_workers,
+            max_unreadable=max_unreadable,
+            seed=seed,
         )
-        self.root, self.ucf_root = root, ucf_root
-        self.split: Literal[1, 2, 3] = split
-        given = VITA_ATTRIBUTES if attributes is None else attributes
-        self.chosen = chosen_attributes(given, {}, VITA_ATTRIBUTES)
-        self.reader = reader or ClipReader()
-
-    @property
-    @override
-    def classes(self) -> list[str]:
-        return ucf101_classes(self.ucf_root or self.root)
-
-    @property
-    @override
-    def class_texts(self) -> list[str]:
-        return [camel_case_to_text(name) for name in self.classes]
-
-    @property
-    @override
-    def attributes(self) -> list[str]:
-        return self.chosen
-
-    @property
-    def num_attributes(self) -> int:
-        """Columns of the attribute labels."""
-        return len(self.chosen)
+        self.ucf_root = ucf_root
 
     @override
     def build(self, stage: Stage, role: Role) -> AbstractDataset:
@@ -87,7 +71,3 @@ class VPUCF101DataModule(AbstractDataModule):
             attributes=self.chosen,
             reader=self.reader,
         )
-
-    @override
-    def official_count(self, stage: Stage, role: Role) -> int | None:
-        return OFFICIAL[self.split][stage != "train"]

@@ -1,12 +1,9 @@
 """HMDB51 from its official folders and split files."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from torch import Tensor
-from typing_extensions import override
-
-from blackbox_anon.datasets.abstract import AbstractDataset
+from blackbox_anon.datasets.action_clips import ActionClips, check_split, folder_labels
 from blackbox_anon.datasets.hmdb_splits import EXPECTED, hmdb51_classes, hmdb51_split
 from blackbox_anon.datasets.video_files import videos_of
 from blackbox_anon.decoding import ClipReader
@@ -15,7 +12,7 @@ from blackbox_anon.errors import DatasetNotFoundError
 VIDEO_FOLDERS = ("hmdb51_org", "hmdb51", "HMDB51", "videos")
 
 
-class HMDB51(AbstractDataset):
+class HMDB51(ActionClips):
     """HMDB51: 6,766 clips of 51 human actions, in three official splits.
 
     Expects ``<root>/hmdb51_org/<class>/<clip>.avi`` and
@@ -47,27 +44,16 @@ class HMDB51(AbstractDataset):
         train: bool = True,
         reader: ClipReader | None = None,
     ) -> None:
-        if split not in (1, 2, 3):
-            raise ValueError(f"split: expected 1, 2 or 3, found {split!r}")
-        self.reader = reader or ClipReader()
-        self.classes = hmdb51_classes(root)
-        self.attributes: list[str] = []
+        check_split(split)
+        classes = hmdb51_classes(root)
         part = "train" if train else "test"
-        self.names = [name for name, p in hmdb51_split(root, split).items() if p == part]
-        if not self.names:
+        names = [name for name, p in hmdb51_split(root, split).items() if p == part]
+        if not names:
             raise DatasetNotFoundError(f"HMDB51: expected {part} clips of split {split}, found 0")
-        labels = {name: label for label, name in enumerate(self.classes)}
-        self.labels = [labels[name.split("/")[0]] for name in self.names]
-        self._videos = videos_of(root, VIDEO_FOLDERS, self.classes, f"HMDB51 {EXPECTED}")
-
-    @override
-    def file(self, index: int) -> Path:
-        return self._videos.find(self.names[index])
-
-    @override
-    def targets(self, index: int) -> dict[str, Any]:
-        return {"label": self.labels[index]}
-
-    @override
-    def frames(self, index: int) -> Tensor:
-        return self.reader(self.file(index))
+        super().__init__(
+            names,
+            folder_labels(names, classes),
+            classes=classes,
+            videos=videos_of(root, VIDEO_FOLDERS, classes, f"HMDB51 {EXPECTED}"),
+            reader=reader,
+        )

@@ -1,19 +1,15 @@
 """PA-HMDB51: the clips, with the action they show."""
 
 from pathlib import Path
-from typing import Any
 
-from torch import Tensor
-from typing_extensions import override
-
-from blackbox_anon.datasets.abstract import AbstractDataset
+from blackbox_anon.datasets.action_clips import ActionClips, folder_labels
 from blackbox_anon.datasets.hmdb import VIDEO_FOLDERS
 from blackbox_anon.datasets.pa_hmdb_labels import EXPECTED, pa_hmdb51_classes, read_annotations
 from blackbox_anon.datasets.video_files import videos_of
 from blackbox_anon.decoding import ClipReader
 
 
-class PAHMDB51(AbstractDataset):
+class PAHMDB51(ActionClips):
     """PA-HMDB51's 515 clips of HMDB51 with their actions; a test set.
 
     Expects ``<root>/PrivacyAttributes/<action>.json``, 51 files, and the videos of
@@ -42,24 +38,12 @@ class PAHMDB51(AbstractDataset):
         hmdb_root: str | Path | None = None,
         reader: ClipReader | None = None,
     ) -> None:
-        self.reader = reader or ClipReader()
-        self.classes = pa_hmdb51_classes(root)
-        self.attributes: list[str] = []
-        self.names = [clip.name for clip in read_annotations(root)]
-        labels = {name: label for label, name in enumerate(self.classes)}
-        self.labels = [labels[name.split("/")[0]] for name in self.names]
-        self._videos = videos_of(
-            hmdb_root or root, VIDEO_FOLDERS, self.classes, f"PA-HMDB51 {EXPECTED}"
+        classes = pa_hmdb51_classes(root)
+        names = [clip.name for clip in read_annotations(root)]
+        super().__init__(
+            names,
+            folder_labels(names, classes),
+            classes=classes,
+            videos=videos_of(hmdb_root or root, VIDEO_FOLDERS, classes, f"PA-HMDB51 {EXPECTED}"),
+            reader=reader,
         )
-
-    @override
-    def file(self, index: int) -> Path:
-        return self._videos.find(self.names[index])
-
-    @override
-    def targets(self, index: int) -> dict[str, Any]:
-        return {"label": self.labels[index]}
-
-    @override
-    def frames(self, index: int) -> Tensor:
-        return self.reader(self.file(index))

@@ -1,12 +1,9 @@
 """UCF101 from its official folders and lists."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from torch import Tensor
-from typing_extensions import override
-
-from blackbox_anon.datasets.abstract import AbstractDataset
+from blackbox_anon.datasets.action_clips import ActionClips, check_split
 from blackbox_anon.datasets.lists import read_lines
 from blackbox_anon.datasets.video_files import videos_of
 from blackbox_anon.decoding import ClipReader
@@ -21,7 +18,7 @@ Get UCF101.rar and UCF101TrainTestSplits-RecognitionTask.zip from the UCF101 pag
 for Research in Computer Vision (CRCV), University of Central Florida, and unpack both there."""
 
 
-class UCF101(AbstractDataset):
+class UCF101(ActionClips):
     """UCF101: 13,320 clips of 101 human actions, in three official splits.
 
     Expects ``<root>/UCF-101/<Class>/v_<Class>_gXX_cYY.avi`` and ``<root>/ucfTrainTestlist/`` as
@@ -53,35 +50,17 @@ class UCF101(AbstractDataset):
         train: bool = True,
         reader: ClipReader | None = None,
     ) -> None:
-        if split not in (1, 2, 3):
-            raise ValueError(f"split: expected 1, 2 or 3, found {split!r}")
-        self.reader = reader or ClipReader()
-        self.classes = ucf101_classes(root)
-        self.attributes: list[str] = []
+        check_split(split)
+        classes = ucf101_classes(root)
         list_name = f"{'train' if train else 'test'}list{split:02d}.txt"
-        self.names, self.labels = self._listed(_list_file(Path(root), list_name))
-        self._videos = videos_of(root, VIDEO_FOLDERS, self.classes, f"UCF101 {EXPECTED}")
-
-    @override
-    def file(self, index: int) -> Path:
-        return self._videos.find(self.names[index])
-
-    @override
-    def targets(self, index: int) -> dict[str, Any]:
-        return {"label": self.labels[index]}
-
-    @override
-    def frames(self, index: int) -> Tensor:
-        return self.reader(self.file(index))
-
-    def _listed(self, file: Path) -> tuple[list[str], list[int]]:
-        ids = {name.lower(): label for label, name in enumerate(self.classes)}
-        names = [line.split()[0].replace("\\", "/") for line in read_lines(file)]
-        unknown = [name for name in names if name.split("/")[0].lower() not in ids]
-        if unknown or not names:
-            found = f"unknown class in {unknown[0]!r}" if unknown else "an empty list"
-            raise DatasetNotFoundError(f"{file}: expected <Class>/<clip>.avi lines, found {found}")
-        return names, [ids[name.split("/")[0].lower()] for name in names]
+        names, labels = _listed(_list_file(Path(root), list_name), classes)
+        super().__init__(
+            names,
+            labels,
+            classes=classes,
+            videos=videos_of(root, VIDEO_FOLDERS, classes, f"UCF101 {EXPECTED}"),
+            reader=reader,
+        )
 
 
 def ucf101_classes(root: str | Path) -> list[str]:
@@ -101,6 +80,16 @@ def ucf101_classes(root: str | Path) -> list[str]:
     if not rows or [row[0] for row in rows] != [str(i + 1) for i in range(len(rows))]:
         raise DatasetNotFoundError(f"{file}: expected lines '1 <Class>', '2 <Class>', ... in order")
     return [row[-1] for row in rows]
+
+
+def _listed(file: Path, classes: list[str]) -> tuple[list[str], list[int]]:
+    ids = {name.lower(): label for label, name in enumerate(classes)}
+    names = [line.split()[0].replace("\\", "/") for line in read_lines(file)]
+    unknown = [name for name in names if name.split("/")[0].lower() not in ids]
+    if unknown or not names:
+        found = f"unknown class in {unknown[0]!r}" if unknown else "an empty list"
+        raise DatasetNotFoundError(f"{file}: expected <Class>/<clip>.avi lines, found {found}")
+    return names, [ids[name.split("/")[0].lower()] for name in names]
 
 
 def _list_file(root: Path, name: str) -> Path:

@@ -1,14 +1,16 @@
 """A classifier of raw images, shown anonymized ones."""
 
-from torch import nn
+from collections.abc import Iterator
+
 from typing_extensions import override
 
-from blackbox_anon.judges.abstract import AbstractJudge, Case
-from blackbox_anon.judges.training import check_budget, fresh_classifier, train_classifier
+from blackbox_anon.judges.abstract import Case
+from blackbox_anon.judges.trained import AbstractTrainedJudge
 from blackbox_anon.reviewers import AbstractReviewer
+from blackbox_anon.types import PrivacyBatch
 
 
-class RawClassifier(AbstractJudge):
+class RawClassifier(AbstractTrainedJudge):
     """Trains a classifier on raw training images, or takes one that was, and does not adapt it.
 
     Any change of the images confuses it, whether or not they still tell the attribute: its figures
@@ -30,6 +32,8 @@ class RawClassifier(AbstractJudge):
     """
 
     name = "raw"
+    trained_on = "raw images"
+    least_steps = 0
 
     def __init__(
         self,
@@ -39,30 +43,11 @@ class RawClassifier(AbstractJudge):
         lr: float = 1e-3,
         seed: int = 0,
     ) -> None:
-        check_budget(steps, lr, least_steps=0)
+        super().__init__(classifier=classifier, steps=steps, lr=lr, seed=seed)
         if steps == 0 and classifier is None:
             msg = "`steps` must be positive where no `classifier` is given; found 0"
             raise ValueError(msg)
-        self.classifier, self.steps, self.lr, self.seed = classifier, steps, lr, seed
-        self._architecture = "none yet"
 
     @override
-    def prepare(self, case: Case) -> nn.Module:
-        classifier = fresh_classifier(self.classifier, case, self.seed)
-        self._architecture = classifier.name
-        if self.steps == 0:
-            return classifier.eval()
-        return train_classifier(
-            classifier, case.training_batches(), case, steps=self.steps, lr=self.lr, seed=self.seed
-        )
-
-    @override
-    def description(self) -> dict[str, object]:
-        return {
-            "judge": self.name,
-            "trained_on": "raw images",
-            "classifier": self._architecture,
-            "steps": self.steps,
-            "lr": self.lr,
-            "seed": self.seed,
-        }
+    def batches(self, case: Case) -> Iterator[PrivacyBatch]:
+        return case.training_batches()

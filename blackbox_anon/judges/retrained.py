@@ -2,16 +2,14 @@
 
 from collections.abc import Iterator
 
-from torch import nn
 from typing_extensions import override
 
-from blackbox_anon.judges.abstract import AbstractJudge, Case
-from blackbox_anon.judges.training import check_budget, fresh_classifier, train_classifier
-from blackbox_anon.reviewers import AbstractReviewer
+from blackbox_anon.judges.abstract import Case
+from blackbox_anon.judges.trained import AbstractTrainedJudge
 from blackbox_anon.types import PrivacyBatch
 
 
-class RetrainedClassifier(AbstractJudge):
+class RetrainedClassifier(AbstractTrainedJudge):
     """Trains a classifier on anonymized training images with their true labels: the strict judge.
 
     The anonymizer stays as it is. A classifier that was not trained long enough overstates
@@ -36,37 +34,7 @@ class RetrainedClassifier(AbstractJudge):
     name = "retrained"
     trained_on = "anonymized images, after the anonymizer was fixed"
 
-    def __init__(
-        self,
-        *,
-        classifier: AbstractReviewer | None = None,
-        steps: int = 5000,
-        lr: float = 1e-3,
-        seed: int = 0,
-    ) -> None:
-        check_budget(steps, lr, least_steps=1)
-        self.classifier, self.steps, self.lr, self.seed = classifier, steps, lr, seed
-        self._architecture = "none yet"
-
     @override
-    def prepare(self, case: Case) -> nn.Module:
-        classifier = fresh_classifier(self.classifier, case, self.seed)
-        self._architecture = classifier.name
-        return train_classifier(
-            classifier, self._anonymized(case), case, steps=self.steps, lr=self.lr, seed=self.seed
-        )
-
-    @override
-    def description(self) -> dict[str, object]:
-        return {
-            "judge": self.name,
-            "trained_on": self.trained_on,
-            "classifier": self._architecture,
-            "steps": self.steps,
-            "lr": self.lr,
-            "seed": self.seed,
-        }
-
-    def _anonymized(self, case: Case) -> Iterator[PrivacyBatch]:
+    def batches(self, case: Case) -> Iterator[PrivacyBatch]:
         for batch in case.training_batches():
             yield {**batch, "frames": case.anonymize(batch["frames"])}

@@ -118,6 +118,14 @@ def test_the_limit_counts_over_workers(tmp_path: Path) -> None:
     assert (tmp_path / "x" / "list.txt").read_text() == "a\nb\nc\n"
 
 
+def test_a_resumed_run_counts_on(ucf_root: Path, vispr_root: Path) -> None:
+    first, second = (datamodule(ucf_root, vispr_root, max_unreadable=1) for _ in range(2))
+    for data, names in ((first, ["a"]), (second, ["b"])):
+        second.load_state_dict(first.state_dict())
+        data.unreadable.collect({"unreadable": names})
+    assert second.unreadable.paths == ["a", "b"]
+
+
 def test_prediction_of_the_test_clips(ucf_root: Path, vispr_root: Path, tmp_path: Path) -> None:
     writer = AnonymizedWriter(str(tmp_path / "out"))
     trainer(tmp_path, writer).predict(Keeper(), datamodule(ucf_root, vispr_root))

@@ -9,7 +9,7 @@ from lightning.pytorch.utilities import CombinedLoader
 from torch import Tensor
 from torch.utils.data import DataLoader, DistributedSampler
 
-from blackbox_anon.datamodules import EpochSampler
+from blackbox_anon.datamodules import EpochSampler, ResumableLoader
 
 
 def order(length: int, seed: int, epoch: int, stream: int = 0) -> list[int]:
@@ -61,6 +61,48 @@ def test_bad_arguments() -> None:
         EpochSampler(4, seed=-1)
     with pytest.raises(ValueError, match="rank"):
         EpochSampler(4, rank=2, world_size=2)
+
+
+def resumable(workers: int = 0) -> ResumableLoader:
+    sampler = EpochSampler(7)
+    return ResumableLoader(
+        range(7),  # type: ignore[arg-type]  # serves as a data set
+        batch_size=2,
+        sampler=sampler,
+        num_workers=workers,
+    )
+
+
+@pytest.mark.parametrize("given", range(5))
+def test_a_pass_is_entered_where_it_was_left(given: int) -> None:
+    whole = [batch.tolist() for batch in resumable()]
+    left, again = resumable(workers=1), resumable()  # what was fetched ahead does not matter
+    batches = iter(left)
+    for _ in range(given):
+        next(batches)
+    again.load_state_dict(left.state_dict())
+    assert [batch.tolist() for batch in again] == whole[given:]
+    assert [batch.tolist() for batch in again] == whole  # once
+    assert len(again) == len(whole) == 4
+
+
+def test_a_place_in_one_epoch_is_none_in_another() -> None:
+    loader = resumable()
+    loader.load_state_dict({"epoch": 0, "batches": 3})
+    loader.sampler.set_epoch(1)  # type: ignore[attr-defined]  # an EpochSampler
+    assert len(list(loader)) == 4
+
+
+def test_an_epoch_that_is_set_after_the_iterator_was_made_counts() -> None:
+    loader = resumable(workers=1)
+    batches = iter(loader)
+    loader.sampler.set_epoch(1)  # type: ignore[attr-defined]  # the same
+    assert [i for batch in batches for i in batch.tolist()] == order(7, 0, 1)
+
+
+def test_another_sampler_is_refused() -> None:
+    with pytest.raises(TypeError, match="`sampler` must be an EpochSampler; found Sequential"):
+        ResumableLoader(range(3)).state_dict()  # type: ignore[arg-type]  # a range
 
 
 class Recorder(LightningModule):
