@@ -4,13 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from lightning.fabric.utilities.exceptions import MisconfigurationException
-from lightning.pytorch import LightningDataModule, LightningModule
 from lightning.pytorch.cli import LightningCLI
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 # Short class names in configs work for classes that were imported.
 from blackbox_anon import (
     anonymizers,  # noqa: F401
     callbacks,  # noqa: F401
+    checkpoints,  # noqa: F401
     datamodules,  # noqa: F401
     decoding,  # noqa: F401
     estimators,  # noqa: F401
@@ -23,33 +24,43 @@ from blackbox_anon import (
     world,  # noqa: F401
 )
 from blackbox_anon.errors import BlackboxAnonError, WeightsNotFoundError
+from blackbox_anon.resuming_cli import Fresh, ResumingCLI
 from blackbox_anon.weights import read_checkpoint
 
 _WORDS = ("best", "last", "hparams", "registry")  # checkpoint names that Lightning resolves itself
+_FRESH = "--fresh"
+_STOPPED_BY_SIGTERM, _STOPPED_BY_CTRL_C = 128 + 15, 128 + 2  # as shells report them
 
 
-def run(args: Sequence[str]) -> LightningCLI:
+def run(args: Sequence[str], *, fresh: Fresh = "never", execute: bool = True) -> LightningCLI:
     """Parse ``args`` (with the subcommand) and run it.
 
     Optimizers are arguments of the tasks, one per party, so ``--optimizer`` is off: it would
-    replace them all by one. The parsed config is saved beside the logs.
+    replace them all by one. The parsed config is saved beside the logs. ``fit`` goes on where the
+    same command was stopped; where it is finished, it says so and does nothing.
+
+    Args:
+        args: The arguments; ``--fresh`` among them makes ``fresh`` ``"always"``.
+        fresh: When to begin anew although the same command ran before.
+        execute: False only builds what the config says; ``args`` then have no subcommand.
 
     Raises:
         BlackboxAnonError: For a checkpoint that is missing or does not fit, and for settings that
             the trainer refuses.
+        SystemExit: With 143 after SIGTERM and 130 after Ctrl-C.
     """
     _check_checkpoint(args)
+    given = [argument for argument in args if argument != _FRESH]
     try:
-        return LightningCLI(
-            LightningModule,
-            LightningDataModule,
-            subclass_mode_model=True,
-            subclass_mode_data=True,
-            auto_configure_optimizers=False,
-            seed_everything_default=0,
-            save_config_kwargs={"overwrite": True},
-            args=list(args),
+        return ResumingCLI(
+            given, fresh="always" if len(given) < len(args) else fresh, execute=execute
         )
+    except SIGTERMException as stopped:
+        raise SystemExit(_STOPPED_BY_SIGTERM) from stopped
+    except SystemExit as stopped:
+        if isinstance(stopped.__context__, KeyboardInterrupt):
+            raise SystemExit(_STOPPED_BY_CTRL_C) from stopped
+        raise
     except MisconfigurationException as error:
         raise BlackboxAnonError(str(error)) from error
     except ValueError as error:

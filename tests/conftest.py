@@ -1,5 +1,7 @@
 """Shared by all tests: one seed, ``--runslow``, and the fake data sets."""
 
+import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,12 @@ from tests.data import hmdb, okvqa, pa_hmdb, ucf, vispr, vp_hmdb, vp_ucf
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--runslow", action="store_true", help="also run tests marked slow")
+
+
+def pytest_configure() -> None:
+    """Take Ctrl-C, which a shell's background job ignores, so that programs under test do too."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -25,36 +33,21 @@ def _seed() -> None:
     torch.manual_seed(0)
 
 
-@pytest.fixture(scope="session")
-def ucf_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return ucf.make(tmp_path_factory.mktemp("ucf"))
+def _made_by(make: Callable[[Path], Path]) -> object:
+    """A fixture: the folder of one fake data set, made once a session."""
+    stem = make.__module__.rpartition(".")[2]
+
+    @pytest.fixture(scope="session")
+    def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+        return make(tmp_path_factory.mktemp(stem))
+
+    return root
 
 
-@pytest.fixture(scope="session")
-def vispr_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return vispr.make(tmp_path_factory.mktemp("vispr"))
-
-
-@pytest.fixture(scope="session")
-def hmdb_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return hmdb.make(tmp_path_factory.mktemp("hmdb"))
-
-
-@pytest.fixture(scope="session")
-def pa_hmdb_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return pa_hmdb.make(tmp_path_factory.mktemp("pa_hmdb"))
-
-
-@pytest.fixture(scope="session")
-def vp_hmdb_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return vp_hmdb.make(tmp_path_factory.mktemp("vp_hmdb"))
-
-
-@pytest.fixture(scope="session")
-def vp_ucf_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return vp_ucf.make(tmp_path_factory.mktemp("vp_ucf"))
-
-
-@pytest.fixture(scope="session")
-def okvqa_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return okvqa.make(tmp_path_factory.mktemp("okvqa"))
+ucf_root = _made_by(ucf.make)
+vispr_root = _made_by(vispr.make)
+hmdb_root = _made_by(hmdb.make)
+pa_hmdb_root = _made_by(pa_hmdb.make)
+vp_hmdb_root = _made_by(vp_hmdb.make)
+vp_ucf_root = _made_by(vp_ucf.make)
+okvqa_root = _made_by(okvqa.make)

@@ -71,6 +71,7 @@ def assert_leaves_theta_unchanged(make: Make, theta: Tensor, problem: BlackBoxPr
 def assert_spends_exactly(
     make: Make, theta: Tensor, problem: BlackBoxProblem, queries: int
 ) -> None:
+    assert make().queries_per_sample * len(problem.anonymize(theta)) == queries
     problem, _, sizes = recording(problem)
     estimate = make()(theta, problem)
     assert sizes == [queries], "one call to the black box, with every version of the batch"

@@ -53,10 +53,13 @@ def refused_in_short(capsys: pytest.CaptureFixture[str], *args: str) -> str:
 @pytest.mark.parametrize("args", [[], ["-h"], ["--help"]])
 def test_usage(args: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     main(args)
-    assert "usage: blackbox-anon {fit,validate,test,predict,data,demo}" in capsys.readouterr().out
+    assert (
+        "usage: blackbox-anon {fit,validate,test,predict,export,data,demo,ledger,mllm-server}"
+        in capsys.readouterr().out
+    )
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "demo", "data"])
+@pytest.mark.parametrize("command", [*COMMANDS, "demo", "data", "ledger", "mllm-server"])
 def test_help_of_a_command(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         main([command, "--help"])
@@ -156,6 +159,12 @@ def test_an_argument_out_of_range(capsys: pytest.CaptureFixture[str]) -> None:
     depth = "--model.init_args.anonymizer.init_args.depth=9"
     message = refused_in_short(capsys, "fit", "-c", FAKE, depth)
     assert message == "`depth` must be between 2 and 5; found 9\n"
+
+
+def test_a_failure_policy_is_one_group_of_the_task(capsys: pytest.CaptureFixture[str]) -> None:
+    wrong = "--model.init_args.failures.max_repeats=-1"
+    message = refused_in_short(capsys, "fit", "-c", FAKE, wrong)
+    assert message == "`max_repeats` must be 0 or more; found -1\n"
 
 
 def test_an_error_of_the_run_keeps_its_traceback(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,10 @@
 """Every shipped config, found by glob, runs on fake data."""
 
+import re
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +14,13 @@ import yaml
 from blackbox_anon import datamodules
 from blackbox_anon.cli import main
 from blackbox_anon.configs_path import configs_folder
+from blackbox_anon.mllms import HuggingFaceMLLM
+from blackbox_anon.server import Running, ServiceOptions, serve
 from tests.mllms import tiny_video_llava
 
 CONFIGS = sorted(configs_folder().glob("*.yaml"))
 TINY = Path(__file__).parent / "configs" / "tiny.yaml"
+KEY = "sk-canary-0123456789abcdefXYZ"
 ENCODER = "tu-tf_mobilenetv3_small_minimal_100"
 
 pytestmark = pytest.mark.filterwarnings(
@@ -50,7 +57,32 @@ def mllm(tmp_path_factory: pytest.TempPathFactory) -> Config:
     return {"path": str(path), "dtype": "float32", "max_new_tokens": 1}
 
 
-def overlay(config: Config, roots: dict[str, str], mllm: Config) -> Config:
+@pytest.fixture(scope="module")
+def service() -> Iterator[Callable[[str], Running]]:
+    """Serve the embedded MLLM under the names that configs ask for; none leaves this machine."""
+    model = HuggingFaceMLLM("peopleworld", dtype="float32", max_new_tokens=2, num_logprobs=62)
+    with ExitStack() as stack:
+
+        @cache
+        def named(name: str) -> Running:
+            return stack.enter_context(serve(model, ServiceOptions(model=name)))
+
+        yield named
+
+
+def at_service(mllm: Config, service: Callable[[str], Running]) -> Config:
+    """The black box as the config has it, wrappers and all, but the service is on this machine."""
+    if mllm["class_path"] == "OpenAICompatibleMLLM":
+        arguments: Config = {"base_url": service(mllm["init_args"]["model"]).base_url}
+    else:
+        arguments = {"mllm": at_service(mllm["init_args"]["mllm"], service)}
+    given = {name: value for name, value in mllm["init_args"].items() if name != "mllm"}
+    return {"class_path": mllm["class_path"], "init_args": {**given, **arguments}}
+
+
+def overlay(
+    config: Config, roots: dict[str, str], mllm: Config, service: Callable[[str], Running]
+) -> Config:
     """Fake roots and weights, small networks, small batches; the rest is the config's own."""
     given = config["model"]["init_args"]
     anonymizer = {"encoder": ENCODER, "encoder_weights": None, "depth": 2, "width": 4}
@@ -63,6 +95,8 @@ def overlay(config: Config, roots: dict[str, str], mllm: Config) -> Config:
         if "image_size" in given["reviewer"]["init_args"]:
             reviewer = {"backbone": "test_vit", "pretrained": False, "image_size": 32}
         model["reviewer"] = {"init_args": reviewer}
+    if "OpenAICompatibleMLLM" in str(given.get("mllm")):
+        model["mllm"] = at_service(given["mllm"], service)
     if "text_encoder" in str(given.get("scorer")):
         encoder = {"class_path": "CharacterNGramEncoder"}
         model["scorer"] = {"class_path": "RetrievalScorer", "init_args": {"text_encoder": encoder}}
@@ -112,16 +146,23 @@ def test_runs(
     path: Path,
     roots: dict[str, str],
     mllm: Config,
+    service: Callable[[str], Running],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["blackbox-anon"])
+    monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.chdir(tmp_path)
     config = yaml.safe_load(path.read_text(encoding="utf-8"))
-    laid = overlay(config, roots, mllm)
+    laid = overlay(config, roots, mllm, service)
     (tmp_path / "overlay.yaml").write_text(yaml.safe_dump(laid), encoding="utf-8")
     for command in ("fit", "validate", "test"):
         main([command, "-c", str(path), "-c", str(TINY), "-c", "overlay.yaml"])
+    for name in re.findall(r"OpenAICompatibleMLLM.*?'model': '([^']+)'", str(config)):
+        stats = service(name).stats()
+        assert stats["answered"] == stats["received"] > 0
+    written = [file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()]
+    assert not [text for text in written if KEY.encode() in text]
 
 
 READ_FROM_FILES = [path for path in CONFIGS if "PairedDataModule" in path.read_text()]

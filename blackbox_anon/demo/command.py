@@ -103,7 +103,8 @@ def _fit(seed: int, out: Path, config: str) -> LightningCLI:
             f"--model.init_args.estimator.init_args.seed={seed}",
             f"--trainer.logger.init_args.save_dir={out}",
             f"--trainer.default_root_dir={out}",
-        ]
+        ],
+        fresh="if finished",
     )
 
 

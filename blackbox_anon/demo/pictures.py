@@ -8,7 +8,7 @@ from torch import Tensor
 
 from blackbox_anon.callbacks import read_history
 from blackbox_anon.datasets import ATTRIBUTE_NAMES
-from blackbox_anon.evaluation import Measured
+from blackbox_anon.evaluation import NO_CLASS, Measured
 from blackbox_anon.report import (
     CaptionedFigure,
     Goals,
@@ -87,7 +87,8 @@ def _draw_examples(
     scenes = [test.scene(index) for index in chosen]
 
     def answers(predicted: Tensor) -> list[str]:
-        return [classes[int(predicted[index])] for index in chosen]
+        named = [int(predicted[index]) for index in chosen]
+        return ["no answer" if found == NO_CLASS else classes[found] for found in named]
 
     before_after(
         raw.clips[chosen],

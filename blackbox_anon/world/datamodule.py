@@ -9,7 +9,7 @@ from lightning.pytorch.utilities import CombinedLoader
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
-from blackbox_anon.datamodules import EpochSampler
+from blackbox_anon.datamodules import EpochSampler, ResumableLoader
 from blackbox_anon.world.frames import PeopleFrames
 from blackbox_anon.world.people import PeopleWorld
 
@@ -110,7 +110,8 @@ class PeopleWorldDataModule(LightningDataModule):
     def _loader(
         self, dataset: PeopleWorld | PeopleFrames, batch_size: int, stream: int | None = None
     ) -> DataLoader[Any]:
-        return DataLoader(
+        loader = DataLoader if stream is None else ResumableLoader
+        return loader(
             dataset,
             batch_size=batch_size,
             sampler=None

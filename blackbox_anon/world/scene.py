@@ -5,19 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from blackbox_anon.datasets.attributes import VISPR1_ATTRIBUTES
 from blackbox_anon.world.actions import ACTIONS
 
 Colour = tuple[int, int, int]
 
-ATTRIBUTES: tuple[str, ...] = (
-    "a17_color",
-    "a4_gender",
-    "a9_face_complete",
-    "a10_face_partial",
-    "a12_semi_nudity",
-    "a64_rel_personal",
-    "a65_rel_social",
-)
+ATTRIBUTES: tuple[str, ...] = VISPR1_ATTRIBUTES
 """The seven VISPR1 attributes in their published order."""
 
 PLACES: tuple[str, ...] = ("park", "street", "room", "beach")
