@@ -8,6 +8,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_info
 from typing_extensions import override
 
+from blackbox_anon.arguments import require
+
 _WATCHED = ("train/utility_loss", "train/privacy_loss")
 
 
@@ -42,15 +44,12 @@ class StopWhenSettled(Callback):
         smoothing: float = 0.95,
         min_steps: int = 50,
     ) -> None:
-        for name, value, holds, expected in (
-            ("patience", patience, patience >= 1, "1 or more"),
-            ("min_gain", min_gain, 0 <= min_gain < 1, "in [0, 1)"),
-            ("smoothing", smoothing, 0 <= smoothing < 1, "in [0, 1)"),
-            ("min_steps", min_steps, min_steps >= 0, "0 or more"),
-        ):
-            if not holds:
-                msg = f"`{name}` must be {expected}; found {value!r}"
-                raise ValueError(msg)
+        require(
+            patience=(patience, patience >= 1, "1 or more"),
+            min_gain=(min_gain, 0 <= min_gain < 1, "in [0, 1)"),
+            smoothing=(smoothing, 0 <= smoothing < 1, "in [0, 1)"),
+            min_steps=(min_steps, min_steps >= 0, "0 or more"),
+        )
         self.patience, self.min_gain = patience, min_gain
         self.smoothing, self.min_steps = smoothing, min_steps
         self.averages: list[float] = []

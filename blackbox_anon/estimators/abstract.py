@@ -86,6 +86,25 @@ class BlackBoxProblem:
             return self.anonymize_each(thetas)
         return torch.stack([self.anonymize(theta)[i] for i, theta in enumerate(thetas)])
 
+    def ask(self, frames: Tensor) -> Tensor:
+        """Ask for the loss of every sample of every version of the batch.
+
+        Args:
+            frames: Shape ``(n * B, ..., 3, H, W)``.
+
+        Returns:
+            What :attr:`losses` returned, shape ``(n * B,)``.
+
+        Raises:
+            ValueError: If there is not one loss per sample.
+        """
+        found = self.losses(frames)
+        if found.shape != (len(frames),):
+            expected = f"shape ({len(frames)},)"
+            msg = f"`problem.losses` must return {expected}; found {tuple(found.shape)}"
+            raise ValueError(msg)
+        return found
+
     def require_valid(self, share: Tensor) -> None:
         """Refuse an estimate from too few pairs.
 

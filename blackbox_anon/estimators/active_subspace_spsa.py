@@ -4,7 +4,13 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from blackbox_anon.estimators.abstract import AbstractEstimator, BlackBoxProblem, Estimate
+from blackbox_anon.arguments import require
+from blackbox_anon.estimators.abstract import BlackBoxProblem, Estimate
+from blackbox_anon.estimators.counting import (
+    AbstractCountingEstimator,
+    require_allocated,
+    require_same_size,
+)
 from blackbox_anon.estimators.critical_history import CriticalHistory
 from blackbox_anon.estimators.frame_pairs import ask_frames, conclude
 from blackbox_anon.estimators.functional import gaussian, rademacher
@@ -12,7 +18,7 @@ from blackbox_anon.estimators.functional import gaussian, rademacher
 _PROBE = 1e-3  # length of the finite difference that measures a direction's effect
 
 
-class ActiveSubspaceSPSA(AbstractEstimator):
+class ActiveSubspaceSPSA(AbstractCountingEstimator):
     r"""Estimates each sample's gradient in the anonymizer's active subspace.
 
     The anonymizer is ours and differentiable; only the MLLM is not. Of its thousands of parameter
@@ -56,8 +62,6 @@ class ActiveSubspaceSPSA(AbstractEstimator):
         instead of the unknown loss. Sketch: Halko, Martinsson and Tropp, SIAM Review 2011.
     """
 
-    step: Tensor
-    dead_pairs: Tensor
     projections: Tensor
 
     def __init__(
@@ -71,19 +75,14 @@ class ActiveSubspaceSPSA(AbstractEstimator):
         history: CriticalHistory | None = None,
     ) -> None:
         super().__init__()
-        for name, value, holds, expected in (
-            ("amplitude", amplitude, 0 < amplitude < 0.5, "in (0, 0.5)"),
-            ("rank", rank, 1 <= rank <= sketches, f"from 1 to `sketches` ({sketches})"),
-            ("renewed", renewed, 0 <= renewed <= sketches, f"from 0 to `sketches` ({sketches})"),
-            ("seed", seed, seed >= 0, "0 or more"),
-        ):
-            if not holds:
-                msg = f"`{name}` must be {expected}; found {value!r}"
-                raise ValueError(msg)
+        require(
+            amplitude=(amplitude, 0 < amplitude < 0.5, "in (0, 0.5)"),
+            rank=(rank, 1 <= rank <= sketches, f"from 1 to `sketches` ({sketches})"),
+            renewed=(renewed, 0 <= renewed <= sketches, f"from 0 to `sketches` ({sketches})"),
+            seed=(seed, seed >= 0, "0 or more"),
+        )
         self.amplitude, self.rank, self.renewed, self.seed = amplitude, rank, renewed, seed
         self.history = history
-        self.register_buffer("step", torch.zeros((), dtype=torch.int64))
-        self.register_buffer("dead_pairs", torch.zeros((), dtype=torch.int64))
         self.register_buffer("projections", torch.zeros(sketches, 0))
 
     @property
@@ -94,9 +93,7 @@ class ActiveSubspaceSPSA(AbstractEstimator):
     @override
     def allocate(self, num_parameters: int) -> None:
         sketches, found = self.projections.shape
-        if found not in (0, num_parameters):
-            msg = f"`num_parameters` must stay {found}; found {num_parameters}"
-            raise ValueError(msg)
+        require_same_size(found, num_parameters)
         if self.rank > num_parameters:
             msg = f"`rank` must be at most the {num_parameters} parameters; found {self.rank}"
             raise ValueError(msg)
@@ -107,19 +104,14 @@ class ActiveSubspaceSPSA(AbstractEstimator):
 
     @override
     def reset(self) -> None:
-        for buffer in (self.step, self.dead_pairs, self.projections):
-            buffer.zero_()
+        super().reset()
+        self.projections.zero_()
         if self.history is not None:
             self.history.reset()
 
     @override
     def forward(self, theta: Tensor, problem: BlackBoxProblem) -> Estimate:
-        if theta.shape != self.projections.shape[1:]:
-            msg = (
-                f"`theta` must have the allocated shape {tuple(self.projections.shape[1:])}; found "
-                f"{tuple(theta.shape)}; call `allocate(num_parameters)` once before training"
-            )
-            raise ValueError(msg)
+        require_allocated(theta, self.projections.shape[1])
         step = int(self.step) + 1
         frames, projections = self._project(theta, problem, step)
         with torch.no_grad():

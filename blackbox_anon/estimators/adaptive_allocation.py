@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from blackbox_anon.arguments import require
 from blackbox_anon.estimators.abstract import AbstractEstimator, BlackBoxProblem, Estimate
 
 
@@ -57,15 +58,12 @@ class AdaptiveAllocation(AbstractEstimator):
         seed: int = 0,
     ) -> None:
         super().__init__()
-        for name, value, holds, expected in (
-            ("share", share, 0 < share <= 1, "in (0, 1]"),
-            ("floor", floor, 0 < floor <= 1, "in (0, 1]"),
-            ("memory", memory, memory >= 1, "1 or more"),
-            ("seed", seed, seed >= 0, "0 or more"),
-        ):
-            if not holds:
-                msg = f"`{name}` must be {expected}; found {value!r}"
-                raise ValueError(msg)
+        require(
+            share=(share, 0 < share <= 1, "in (0, 1]"),
+            floor=(floor, 0 < floor <= 1, "in (0, 1]"),
+            memory=(memory, memory >= 1, "1 or more"),
+            seed=(seed, seed >= 0, "0 or more"),
+        )
         self.estimator, self.share, self.floor, self.seed = estimator, share, floor, seed
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
         self.register_buffer("losses", torch.full((memory,), torch.nan))

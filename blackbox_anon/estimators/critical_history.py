@@ -6,6 +6,8 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
+from blackbox_anon.arguments import require
+from blackbox_anon.estimators.counting import require_same_size
 from blackbox_anon.estimators.functional import (
     critical_slot,
     enhance_gradient,
@@ -87,22 +89,18 @@ class CriticalHistory(nn.Module):
         use_step_size: bool = True,
     ) -> None:
         super().__init__()
-        for name, value, holds, expected in (
-            ("num_parameters", num_parameters, num_parameters >= 0, "0 or more"),
-            ("capacity", capacity, capacity >= 1, "1 or more"),
-            ("decay", decay, 0 < decay <= 1, "in (0, 1]"),
-            ("mixing", mixing, 0 <= mixing <= 1, "in [0, 1]"),
-            ("indicator", indicator, 0 <= indicator < 2, "in [0, 2)"),
-            (
-                "selection",
+        require(
+            num_parameters=(num_parameters, num_parameters >= 0, "0 or more"),
+            capacity=(capacity, capacity >= 1, "1 or more"),
+            decay=(decay, 0 < decay <= 1, "in (0, 1]"),
+            mixing=(mixing, 0 <= mixing <= 1, "in [0, 1]"),
+            indicator=(indicator, 0 <= indicator < 2, "in [0, 2)"),
+            selection=(
                 selection,
                 selection in ("fill_first", "literal", "latest"),
                 "'fill_first', 'literal' or 'latest'",
             ),
-        ):
-            if not holds:
-                msg = f"`{name}` must be {expected}; found {value!r}"
-                raise ValueError(msg)
+        )
         self.decay = decay
         self.mixing = mixing
         self.indicator = indicator
@@ -120,9 +118,7 @@ class CriticalHistory(nn.Module):
 
     def allocate(self, num_parameters: int) -> None:
         """Give the buffers their shape; see :meth:`AbstractEstimator.allocate`."""
-        if self.num_parameters not in (0, num_parameters):
-            msg = f"`num_parameters` must stay {self.num_parameters}; found {num_parameters}"
-            raise ValueError(msg)
+        require_same_size(self.num_parameters, num_parameters)
         if self.num_parameters == 0:
             self.gradients = self.gradients.new_zeros(len(self.gradients), num_parameters)
 

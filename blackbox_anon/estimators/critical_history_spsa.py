@@ -5,6 +5,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from blackbox_anon.estimators.abstract import AbstractEstimator, BlackBoxProblem, Estimate
+from blackbox_anon.estimators.counting import require_allocated
 from blackbox_anon.estimators.critical_history import CriticalHistory, Selection
 from blackbox_anon.estimators.spsa import SPSA
 
@@ -97,12 +98,7 @@ class CriticalHistorySPSA(AbstractEstimator):
     @override
     @torch.no_grad()
     def forward(self, theta: Tensor, problem: BlackBoxProblem) -> Estimate:
-        if theta.shape != (self.history.num_parameters,):
-            msg = (
-                f"`theta` must have the allocated shape ({self.history.num_parameters},); "
-                f"found {tuple(theta.shape)}; call `allocate(num_parameters)` once before training"
-            )
-            raise ValueError(msg)
+        require_allocated(theta, self.history.num_parameters)
         plain = self.spsa(theta, problem)
         enhanced = self.history(plain.gradient, int(self.step))
         return Estimate(

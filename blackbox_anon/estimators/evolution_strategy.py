@@ -6,12 +6,18 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from blackbox_anon.estimators.abstract import AbstractEstimator, BlackBoxProblem, Estimate
+from blackbox_anon.arguments import require
+from blackbox_anon.estimators.abstract import BlackBoxProblem, Estimate
+from blackbox_anon.estimators.counting import (
+    AbstractCountingEstimator,
+    require_allocated,
+    require_same_size,
+)
 from blackbox_anon.estimators.functional import gaussian
 from blackbox_anon.estimators.population import evaluate_population
 
 
-class SeparableCMAES(AbstractEstimator):
+class SeparableCMAES(AbstractCountingEstimator):
     """CMA-ES with a diagonal covariance: time and memory linear in the parameters.
 
     A step draws ``population`` versions around the current parameters, asks for the loss of each
@@ -37,8 +43,6 @@ class SeparableCMAES(AbstractEstimator):
         constants of "The CMA Evolution Strategy: A Tutorial", arXiv 1604.00772.
     """
 
-    step: Tensor
-    dead_pairs: Tensor
     sigma: Tensor
     variances: Tensor
     step_path: Tensor
@@ -46,17 +50,12 @@ class SeparableCMAES(AbstractEstimator):
 
     def __init__(self, radius: float = 0.01, *, seed: int = 0, population: int = 0) -> None:
         super().__init__()
-        for name, value, holds, expected in (
-            ("radius", radius, radius > 0, "positive"),
-            ("seed", seed, seed >= 0, "0 or more"),
-            ("population", population, population == 0 or population >= 4, "0, or 4 or more"),
-        ):
-            if not holds:
-                msg = f"`{name}` must be {expected}; found {value!r}"
-                raise ValueError(msg)
+        require(
+            radius=(radius, radius > 0, "positive"),
+            seed=(seed, seed >= 0, "0 or more"),
+            population=(population, population == 0 or population >= 4, "0, or 4 or more"),
+        )
         self.radius, self.seed, self.population = radius, seed, population
-        self.register_buffer("step", torch.zeros((), dtype=torch.int64))
-        self.register_buffer("dead_pairs", torch.zeros((), dtype=torch.int64))
         self.register_buffer("sigma", torch.tensor(radius, dtype=torch.float64))
         for name in ("variances", "step_path", "shape_path"):
             self.register_buffer(name, torch.zeros(0))
@@ -68,9 +67,7 @@ class SeparableCMAES(AbstractEstimator):
 
     @override
     def allocate(self, num_parameters: int) -> None:
-        if len(self.variances) not in (0, num_parameters):
-            msg = f"`num_parameters` must stay {len(self.variances)}; found {num_parameters}"
-            raise ValueError(msg)
+        require_same_size(len(self.variances), num_parameters)
         if len(self.variances) == 0:
             self.variances = self.variances.new_ones(num_parameters)
             self.step_path = self.step_path.new_zeros(num_parameters)
@@ -78,20 +75,16 @@ class SeparableCMAES(AbstractEstimator):
 
     @override
     def reset(self) -> None:
-        for buffer in (self.step, self.dead_pairs, self.step_path, self.shape_path):
-            buffer.zero_()
+        super().reset()
+        self.step_path.zero_()
+        self.shape_path.zero_()
         self.variances.fill_(1)
         self.sigma.fill_(self.radius)
 
     @override
     @torch.no_grad()
     def forward(self, theta: Tensor, problem: BlackBoxProblem) -> Estimate:
-        if theta.shape != self.variances.shape:
-            msg = (
-                f"`theta` must have the allocated shape {tuple(self.variances.shape)}; found "
-                f"{tuple(theta.shape)}; call `allocate(num_parameters)` once before training"
-            )
-            raise ValueError(msg)
+        require_allocated(theta, len(self.variances))
         step, size = int(self.step) + 1, len(theta)
         count = self.population or 4 + int(3 * math.log(size))
         drawn = gaussian(count * size, self.seed, step).view(count, size)

@@ -42,10 +42,7 @@ def ask_frames(versions: Tensor, problem: BlackBoxProblem) -> FramePairs:
     """
     _, count, batch, *_ = versions.shape
     frames = versions.flatten(0, 2)
-    losses = problem.losses(frames)
-    if losses.shape != (len(frames),):
-        msg = f"`problem.losses` must return shape ({len(frames)},); found {tuple(losses.shape)}"
-        raise ValueError(msg)
+    losses = problem.ask(frames)
     losses = losses.to(torch.promote_types(versions.dtype, torch.float32))
     pairs = losses.view(2, count, batch)
     valid = ~pairs.isnan().any(dim=0)

@@ -6,13 +6,15 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from blackbox_anon.estimators.abstract import AbstractEstimator, BlackBoxProblem, Estimate
+from blackbox_anon.arguments import require
+from blackbox_anon.estimators.abstract import BlackBoxProblem, Estimate
+from blackbox_anon.estimators.counting import AbstractCountingEstimator
 from blackbox_anon.estimators.critical_history import CriticalHistory
 from blackbox_anon.estimators.frame_pairs import ask_frames, conclude
 from blackbox_anon.estimators.functional import Basis, patterns, rademacher
 
 
-class OutputSpaceSPSA(AbstractEstimator):
+class OutputSpaceSPSA(AbstractCountingEstimator):
     r"""Estimates each sample's gradient in a coarse basis of its frames, then pulls it back.
 
     The anonymizer is ours and differentiable; only the MLLM is not. Every sample's anonymized
@@ -56,9 +58,6 @@ class OutputSpaceSPSA(AbstractEstimator):
         ValueError: If an argument is out of its range.
     """
 
-    step: Tensor
-    dead_pairs: Tensor
-
     def __init__(
         self,
         amplitude: float = 0.03,
@@ -72,15 +71,12 @@ class OutputSpaceSPSA(AbstractEstimator):
     ) -> None:
         super().__init__()
         bases = get_args(Basis)
-        for name, value, holds, expected in (
-            ("basis", basis, basis in bases, f"one of {bases}"),
-            ("grid", grid, grid >= 1, "1 or more"),
-            ("num_patterns", num_patterns, num_patterns >= 1, "1 or more"),
-            ("seed", seed, seed >= 0, "0 or more"),
-        ):
-            if not holds:
-                msg = f"`{name}` must be {expected}; found {value!r}"
-                raise ValueError(msg)
+        require(
+            basis=(basis, basis in bases, f"one of {bases}"),
+            grid=(grid, grid >= 1, "1 or more"),
+            num_patterns=(num_patterns, num_patterns >= 1, "1 or more"),
+            seed=(seed, seed >= 0, "0 or more"),
+        )
         largest = (1 + 2**0.5 * (grid - 1)) ** 2 / grid if basis == "cosine" else 1.0
         if not 0 < amplitude < 0.5 / largest:
             msg = f"`amplitude` must be in (0, {0.5 / largest:.3g}); found {amplitude}"
@@ -89,8 +85,6 @@ class OutputSpaceSPSA(AbstractEstimator):
         self.basis: Basis = basis
         self.share_frames, self.num_patterns = share_frames, num_patterns
         self.history = history
-        self.register_buffer("step", torch.zeros((), dtype=torch.int64))
-        self.register_buffer("dead_pairs", torch.zeros((), dtype=torch.int64))
 
     @property
     @override
@@ -104,8 +98,7 @@ class OutputSpaceSPSA(AbstractEstimator):
 
     @override
     def reset(self) -> None:
-        self.step.zero_()
-        self.dead_pairs.zero_()
+        super().reset()
         if self.history is not None:
             self.history.reset()
 

@@ -68,10 +68,7 @@ def evaluate_pairs(
     """
     offsets = radius * directions
     frames = torch.cat(_anonymize(problem, theta, torch.cat([offsets, -offsets])))
-    losses = problem.losses(frames)
-    if losses.shape != (len(frames),):
-        msg = f"`problem.losses` must return shape ({len(frames)},); found {tuple(losses.shape)}"
-        raise ValueError(msg)
+    losses = problem.ask(frames)
     # A mean of bf16 losses would round away the difference, which is about 1e-3.
     losses = losses.to(torch.promote_types(losses.dtype, torch.float32))
     pairs = losses.reshape(2, len(directions), -1)

@@ -4,12 +4,14 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from blackbox_anon.estimators.abstract import AbstractEstimator, BlackBoxProblem, Estimate
+from blackbox_anon.arguments import require
+from blackbox_anon.estimators.abstract import BlackBoxProblem, Estimate
+from blackbox_anon.estimators.counting import AbstractCountingEstimator
 from blackbox_anon.estimators.functional import gaussian
 from blackbox_anon.mllms.abstract import to_uint8
 
 
-class PolicyGradient(AbstractEstimator):
+class PolicyGradient(AbstractCountingEstimator):
     r"""REINFORCE with a leave-one-out baseline: noisy images are actions, minus the loss is reward.
 
     The policy draws every pixel from a normal distribution around the anonymizer's output. Each
@@ -42,32 +44,19 @@ class PolicyGradient(AbstractEstimator):
         ICLR 2019 workshop. The paper compares with "RL" and does not say which.
     """
 
-    step: Tensor
-    dead_pairs: Tensor
-
     def __init__(self, noise: float = 0.03, *, rollouts: int = 2, seed: int = 0) -> None:
         super().__init__()
-        for name, value, holds, expected in (
-            ("noise", noise, 0 < noise < 0.5, "in (0, 0.5)"),
-            ("rollouts", rollouts, rollouts >= 2, "2 or more"),
-            ("seed", seed, seed >= 0, "0 or more"),
-        ):
-            if not holds:
-                msg = f"`{name}` must be {expected}; found {value!r}"
-                raise ValueError(msg)
+        require(
+            noise=(noise, 0 < noise < 0.5, "in (0, 0.5)"),
+            rollouts=(rollouts, rollouts >= 2, "2 or more"),
+            seed=(seed, seed >= 0, "0 or more"),
+        )
         self.noise, self.rollouts, self.seed = noise, rollouts, seed
-        self.register_buffer("step", torch.zeros((), dtype=torch.int64))
-        self.register_buffer("dead_pairs", torch.zeros((), dtype=torch.int64))
 
     @property
     @override
     def queries_per_sample(self) -> int:
         return self.rollouts
-
-    @override
-    def reset(self) -> None:
-        self.step.zero_()
-        self.dead_pairs.zero_()
 
     @override
     def forward(self, theta: Tensor, problem: BlackBoxProblem) -> Estimate:
@@ -79,11 +68,7 @@ class PolicyGradient(AbstractEstimator):
             drawn = gaussian(self.rollouts * frames.numel(), self.seed, step)
             noise = drawn.view(self.rollouts, *frames.shape).to(frames)
             actions = (frames + self.noise * noise).clamp_(0, 1)
-            losses = problem.losses(actions.flatten(0, 1))
-            if losses.shape != (self.rollouts * len(frames),):
-                expected = self.rollouts * len(frames)
-                msg = f"`problem.losses` must return shape ({expected},); found {losses.shape}"
-                raise ValueError(msg)
+            losses = problem.ask(actions.flatten(0, 1))
             losses = losses.to(torch.promote_types(theta.dtype, torch.float32))
             losses = losses.view(self.rollouts, -1)
             counts = ~losses.isnan().any(0)

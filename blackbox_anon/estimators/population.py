@@ -53,10 +53,7 @@ def evaluate_population(theta: Tensor, problem: BlackBoxProblem, offsets: Tensor
         with torch.random.fork_rng(devices):
             versions.append(problem.anonymize(theta + offset))
     frames = torch.cat(versions)
-    losses = problem.losses(frames)
-    if losses.shape != (len(frames),):
-        msg = f"`problem.losses` must return shape ({len(frames)},); found {tuple(losses.shape)}"
-        raise ValueError(msg)
+    losses = problem.ask(frames)
     losses = losses.to(torch.promote_types(losses.dtype, torch.float32)).view(len(offsets), -1)
     counts = ~losses.isnan().any(0)
     pixels = to_uint8(frames).view(len(offsets), -1).float()

@@ -4,12 +4,14 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from blackbox_anon.estimators.abstract import AbstractEstimator, BlackBoxProblem, Estimate
+from blackbox_anon.arguments import require
+from blackbox_anon.estimators.abstract import BlackBoxProblem, Estimate
+from blackbox_anon.estimators.counting import AbstractCountingEstimator
 from blackbox_anon.estimators.frame_pairs import ask_frames, conclude
 from blackbox_anon.estimators.functional import power_decay, rademacher
 
 
-class SampleSPSA(AbstractEstimator):
+class SampleSPSA(AbstractCountingEstimator):
     """Perturbs the parameters differently for every sample of a batch.
 
     A batch of ``B`` then tells about ``B`` directions for the price of one: ``2 * B`` queries. The
@@ -30,32 +32,19 @@ class SampleSPSA(AbstractEstimator):
         ValueError: If an argument is out of its range.
     """
 
-    step: Tensor
-    dead_pairs: Tensor
-
     def __init__(self, radius: float = 0.005, radius_decay: float = 0.2, *, seed: int = 0) -> None:
         super().__init__()
-        for name, value, holds, expected in (
-            ("radius", radius, radius > 0, "positive"),
-            ("radius_decay", radius_decay, radius_decay >= 0, "0 or more"),
-            ("seed", seed, seed >= 0, "0 or more"),
-        ):
-            if not holds:
-                msg = f"`{name}` must be {expected}; found {value!r}"
-                raise ValueError(msg)
+        require(
+            radius=(radius, radius > 0, "positive"),
+            radius_decay=(radius_decay, radius_decay >= 0, "0 or more"),
+            seed=(seed, seed >= 0, "0 or more"),
+        )
         self.radius, self.radius_decay, self.seed = radius, radius_decay, seed
-        self.register_buffer("step", torch.zeros((), dtype=torch.int64))
-        self.register_buffer("dead_pairs", torch.zeros((), dtype=torch.int64))
 
     @property
     @override
     def queries_per_sample(self) -> int:
         return 2
-
-    @override
-    def reset(self) -> None:
-        self.step.zero_()
-        self.dead_pairs.zero_()
 
     @override
     @torch.no_grad()

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 from typing_extensions import override
 
+from blackbox_anon.arguments import require
 from blackbox_anon.mllms.abstract import AbstractMLLM, Request
 from blackbox_anon.mllms.answers import Answer, Failure, FailureKind
 from blackbox_anon.mllms.gathering import paused
@@ -69,14 +70,12 @@ class RetryingMLLM(AbstractWrapper):
         retry: Sequence[FailureKind] | None = None,
     ) -> None:
         super().__init__(mllm)
-        for name, value, least in (
-            ("max_attempts", max_attempts, 1),
-            ("base_delay_s", base_delay_s, 0),
-            ("max_delay_s", max_delay_s, 0),
-            ("deadline_s", deadline_s, 0),
-        ):
-            if not value >= least:
-                raise ValueError(f"`{name}` must be {least} or more; found {value}")
+        require(
+            max_attempts=(max_attempts, max_attempts >= 1, "1 or more"),
+            base_delay_s=(base_delay_s, base_delay_s >= 0, "0 or more"),
+            max_delay_s=(max_delay_s, max_delay_s >= 0, "0 or more"),
+            deadline_s=(deadline_s, deadline_s >= 0, "0 or more"),
+        )
         self.max_attempts, self.deadline_s = max_attempts, deadline_s
         self.base_delay_s, self.max_delay_s = base_delay_s, max_delay_s
         self.retry: tuple[FailureKind, ...] = _MAY_PASS if retry is None else tuple(retry)

@@ -10,7 +10,7 @@ from torch.optim import SGD, Adam, Optimizer
 from typing_extensions import override
 
 from blackbox_anon.anonymizers import UNetAnonymizer
-from blackbox_anon.errors import TooFewPairsError
+from blackbox_anon.arguments import require
 from blackbox_anon.estimators import (
     AbstractEstimator,
     Asked,
@@ -25,11 +25,14 @@ from blackbox_anon.reviewers import AbstractReviewer
 from blackbox_anon.scalarizations import AbstractScalarization, AugmentedTchebycheff
 from blackbox_anon.tasks import parameters as flat
 from blackbox_anon.tasks.abstract import AbstractTask
-from blackbox_anon.tasks.answered import answered_part, take
-from blackbox_anon.tasks.failure_log import KINDS, FailureLog
+from blackbox_anon.tasks.answered import take
+from blackbox_anon.tasks.call_counter import CallCounter
+from blackbox_anon.tasks.failure_log import KINDS
 from blackbox_anon.tasks.failure_policy import FailurePolicy
-from blackbox_anon.tasks.random_state import RandomState
-from blackbox_anon.tasks.step_logs import SHOWN, call_logs, step_logs
+from blackbox_anon.tasks.posing import PosedBatch
+from blackbox_anon.tasks.repeating import estimate_again
+from blackbox_anon.tasks.showing import show, write
+from blackbox_anon.tasks.step_logs import HEADLINE, SHOWN, call_logs, frame_logs, step_logs
 from blackbox_anon.types import PairBatch, PrivacyBatch, UtilityBatch
 
 
@@ -100,15 +103,12 @@ class BlackBoxAnonymization(AbstractTask):
         failures: FailurePolicy | None = None,
     ) -> None:
         super().__init__(anonymizer, reviewer, mllm, privacy_judge=privacy_judge, failures=failures)
-        if max_step_norm is not None and max_step_norm <= 0:
-            msg = f"`max_step_norm` must be positive or None; found {max_step_norm}"
-            raise ValueError(msg)
-        if reviewer_steps < 0 or reviewer_restart_every < 0:
-            msg = (
-                "`reviewer_steps` and `reviewer_restart_every` must not be negative; "
-                f"found {reviewer_steps} and {reviewer_restart_every}"
-            )
-            raise ValueError(msg)
+        bounded, every = max_step_norm is None or max_step_norm > 0, reviewer_restart_every
+        require(
+            max_step_norm=(max_step_norm, bounded, "positive or None"),
+            reviewer_steps=(reviewer_steps, reviewer_steps >= 0, "0 or more"),
+            reviewer_restart_every=(every, every >= 0, "0 or more"),
+        )
         self.automatic_optimization = False
         self.estimator = estimator or CriticalHistorySPSA()
         self.scalarization = scalarization or AugmentedTchebycheff()
@@ -129,8 +129,7 @@ class BlackBoxAnonymization(AbstractTask):
         self.seen: dict[str, Tensor] = {}
         """The last step's ``raw`` and ``anonymized`` frames and ``scores``, NaN where a call
         failed, for callbacks."""
-        self._training_calls = FailureLog(self.failures)
-        self._tally = torch.zeros_like(self._training_calls.total)  # this process's, not yet added
+        self._calls_of_step = CallCounter(self.failures)
 
     @override
     def configure_optimizers(self) -> list[Optimizer]:
@@ -147,7 +146,7 @@ class BlackBoxAnonymization(AbstractTask):
 
     @override
     def training_step(self, batch: PairBatch, batch_idx: int) -> None:
-        anonymizer_optimizer, reviewer_optimizer = self._optimizers()
+        anonymizer_optimizer, reviewer_optimizer = self.optimizers()  # type: ignore[attr-defined]  # two, as configured
         estimate = self._ask(batch["utility"])
         self.skipped = estimate is None
         if estimate is None:
@@ -172,47 +171,22 @@ class BlackBoxAnonymization(AbstractTask):
         self._log_step(step_logs(estimate, privacy_loss, combined, gradients))
 
     def problem(self, batch: UtilityBatch) -> BlackBoxProblem:
-        """Pose a batch to an estimator: ``anonymize(theta)`` beside ``losses(frames)``.
-
-        The encoder runs once for all evaluations, and everything in float32: a pair's difference
-        is lost in bf16.
-        """
-        frames, prompts = batch["frames"], self.prompts(batch)
-        features = [level.float() for level in self.anonymizer.features(frames)]
-        self.seen["raw"] = frames
-
-        def anonymize(theta: Tensor) -> Tensor:
-            with torch.autocast(frames.device.type, enabled=False):
-                decode = flat.call_with(self.anonymizer.trained, theta)
-                return self.anonymizer.decode(features, frames, decode)
-
-        def anonymize_each(thetas: Tensor) -> Tensor:
-            parts = []
-            for index, theta in enumerate(thetas):
-                own = [level.unflatten(0, (len(frames), -1))[index] for level in features]
-                decode = flat.call_with(self.anonymizer.trained, theta)
-                with torch.autocast(frames.device.type, enabled=False):
-                    parts.append(self.anonymizer.decode(own, frames[index : index + 1], decode))
-            return torch.cat(parts)
-
-        def losses(evaluated: Tensor) -> Tensor:
-            times = len(evaluated) // len(prompts)
-            answers = self.mllm.query(self.anonymizer.release(evaluated), prompts * times)
-            self._tally += self._training_calls.tally(answers)
-            blocks = [answers[i * len(prompts) :][: len(prompts)] for i in range(times)]
-            parts = [answered_part(block, batch) for block in blocks]
-            values = [(part, *self._judge(part)) for part in parts]
-            self.seen["anonymized"] = evaluated[: len(prompts)]
-            self.seen["scores"] = torch.cat([part.spread(scores) for part, _, scores in values])
-            found = torch.cat([part.spread(_no_nan(losses)) for part, losses, _ in values])
-            return found.to(evaluated.device)
-
+        """Pose a batch to an estimator: ``anonymize(theta)`` beside ``losses(frames)``."""
+        posed = PosedBatch(
+            self.anonymizer,
+            self.mllm,
+            batch,
+            self.prompts(batch),
+            judge=self._judge,
+            hear=self._calls_of_step.hear,
+            seen=self.seen,
+        )
         return BlackBoxProblem(
-            anonymize=anonymize,
-            losses=losses,
+            anonymize=posed.anonymize,
+            losses=posed.losses,
             mean_over_ranks=lambda values: self._over_ranks(values, "mean"),
             min_valid_share=self.failures.min_valid_share,
-            anonymize_each=anonymize_each,
+            anonymize_each=posed.anonymize_each,
             asked=self.asked(batch),
             names=batch["name"],
             subset=lambda chosen: self.problem(take(batch, chosen.tolist())),
@@ -226,27 +200,23 @@ class BlackBoxAnonymization(AbstractTask):
     def _ask(self, batch: UtilityBatch) -> Estimate | None:
         """Estimate the utility gradient, again where too few answered; ``None`` is given up."""
         theta, problem = flat.flatten(self.trained), self.problem(batch)
-        self._tally.zero_()
-        for attempt in range(self.failures.attempts):
-            self.repeated_steps += attempt > 0
-            state = RandomState(theta.device)
-            try:
-                estimate: Estimate | None = self.estimator(theta, problem)
-            except TooFewPairsError:
-                estimate = None
-                state.restore()
-            self._count_calls()
-            if estimate is not None:
-                return estimate
-        return None
+        self._calls_of_step.forget()
+        return estimate_again(
+            self.estimator,
+            theta,
+            problem,
+            attempts=self.failures.attempts,
+            repeated=self.repeated_steps,
+            after_each=self._count_calls,
+        )
 
     def _count_calls(self) -> None:
         """Add what all processes asked; they stop together where too much failed."""
-        tally = self._over_ranks(self._tally.to(self.device), "sum")
-        self._tally.zero_()
-        self.queries += tally[0]
-        self.failed += tally[1:]
-        self._training_calls.add(tally)
+        self._calls_of_step.add_up(
+            lambda own: self._over_ranks(own.to(self.device), "sum"),
+            queries=self.queries,
+            failed=self.failed,
+        )
 
     def _step_reviewer(
         self, optimizer: LightningOptimizer, anonymized: Tensor, batch: PrivacyBatch
@@ -266,14 +236,7 @@ class BlackBoxAnonymization(AbstractTask):
 
     def _step_anonymizer(self, optimizer: LightningOptimizer, gradient: Tensor) -> None:
         decay = power_decay(1.0, self.step_decay, int(self.steps) + 1, self.step_offset)
-        for group in optimizer.param_groups:
-            group["lr"] = group.setdefault("initial_lr", group["lr"]) * decay
-        before = flat.flatten(self.trained)
-        flat.assign_gradient(self.trained, gradient)
-        optimizer.step()
-        if self.max_step_norm is not None:
-            flat.bound_step(self.trained, before, self.max_step_norm)
-        moved = (flat.flatten(self.trained) - before).norm()
+        moved = flat.descend(optimizer, self.trained, gradient, decay, self.max_step_norm)
         self.scalars["train/step_norm"] = moved
         self.scalars["train/step_size"] = moved.new_tensor(optimizer.param_groups[0]["lr"])
 
@@ -282,43 +245,21 @@ class BlackBoxAnonymization(AbstractTask):
         if every and int(self.steps) % every == 0:
             self.reviewer.restart(int(self.steps) // every)
 
-    def _optimizers(self) -> tuple[LightningOptimizer, LightningOptimizer]:
-        first, second = self.optimizers()  # type: ignore[attr-defined]  # two, as configured
-        return first, second
-
     def _log_step(self, logs: dict[str, Tensor]) -> None:
-        """Show the headline figures and hand all scalars to the loggers.
-
-        ``self.log`` takes 0.4 ms a name, for averages over epochs that nobody asks of these.
-        """
-        scores = self.seen["scores"].float()
+        """Show the headline figures and hand all scalars to the loggers."""
         more = {
             "train/privacy_active_share": self.privacy_steps / self.steps,
-            "train/utility_score": scores[~scores.isnan()].mean(),
-            "train/output_std": self.seen["anonymized"].float().std(dim=(-2, -1)).mean(),
-            "train/input_std": self.seen["raw"].float().std(dim=(-2, -1)).mean(),
+            **frame_logs(self.seen),
             "train/skipped_steps": self.skipped_steps.float(),
             "train/repeated_steps": self.repeated_steps.float(),
         }
-        self.scalars |= {k: v.detach() for k, v in (logs | more).items()}
-        shown = ("train/utility_loss", "train/privacy_loss", "train/active", "train/dead_pairs")
-        headline = {name: logs[name] for name in shown if name in logs}
-        self.log_dict(headline, prog_bar=True, logger=False)
+        self.scalars |= {name: value.detach() for name, value in (logs | more).items()}
+        show(self, logs, HEADLINE)
         self._log_calls()
-        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]  # set by a connector
-        if int(self.steps) % every == 0:
-            values = {name: float(value) for name, value in self.scalars.items()}
-            for logger in self.loggers:
-                logger.log_metrics(values, step=int(self.queries))  # queries as the x axis
+        write(self, self.scalars, step=int(self.steps), queries=int(self.queries))
 
     def _log_calls(self) -> None:
         """Keep what calls cost and how they went, and show what a user waits for."""
         found = call_logs(self.queries, self.failed, self.mllm.figures())
         self.scalars |= found
-        shown = {name: value for name, value in found.items() if name in SHOWN}
-        self.log_dict(shown, prog_bar=True, logger=False)
-
-
-def _no_nan(losses: Tensor) -> Tensor:
-    """Let a loss that is not a number stand out on every rank: NaN means that a call failed."""
-    return torch.where(losses.isnan(), torch.inf, losses)
+        show(self, found, SHOWN)

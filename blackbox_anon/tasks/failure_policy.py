@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from typing import Literal, get_args
 
+from blackbox_anon.arguments import require
+
 TooFewPairs = Literal["repeat", "skip"]
 
 
@@ -34,17 +36,15 @@ class FailurePolicy:
     min_calls: int = 50
 
     def __post_init__(self) -> None:
-        for name, holds, expected in (
-            ("min_valid_share", 0 <= self.min_valid_share <= 1, "in [0, 1]"),
-            ("too_few_pairs", self.too_few_pairs in get_args(TooFewPairs), "'repeat' or 'skip'"),
-            ("max_repeats", self.max_repeats >= 0, "0 or more"),
-            ("max_failed_share", 0 <= self.max_failed_share <= 1, "in [0, 1]"),
-            ("window", self.window >= 1, "1 or more"),
-            ("min_calls", self.min_calls >= 1, "1 or more"),
-        ):
-            if not holds:
-                msg = f"`{name}` must be {expected}; found {getattr(self, name)!r}"
-                raise ValueError(msg)
+        least, most, choice = self.min_valid_share, self.max_failed_share, self.too_few_pairs
+        require(
+            min_valid_share=(least, 0 <= least <= 1, "in [0, 1]"),
+            too_few_pairs=(choice, choice in get_args(TooFewPairs), "'repeat' or 'skip'"),
+            max_repeats=(self.max_repeats, self.max_repeats >= 0, "0 or more"),
+            max_failed_share=(most, 0 <= most <= 1, "in [0, 1]"),
+            window=(self.window, self.window >= 1, "1 or more"),
+            min_calls=(self.min_calls, self.min_calls >= 1, "1 or more"),
+        )
 
     @property
     def attempts(self) -> int:

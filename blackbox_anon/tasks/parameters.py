@@ -3,8 +3,10 @@
 from collections.abc import Callable, Sequence
 
 import torch
+from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 from torch.func import functional_call
+from torch.optim import Optimizer
 
 
 def trained_parameters(module: nn.Module) -> list[nn.Parameter]:
@@ -62,6 +64,36 @@ def bound_step(parameters: Sequence[nn.Parameter], before: Tensor, limit: float)
         step = flatten(parameters) - before
         shortened = before + step * (limit / step.norm().clamp_min(1e-30)).clamp_max(1.0)
         assign(parameters, shortened)
+
+
+def descend(
+    optimizer: Optimizer | LightningOptimizer,
+    parameters: Sequence[nn.Parameter],
+    gradient: Tensor,
+    decay: float,
+    limit: float | None,
+) -> Tensor:
+    """Let an optimizer take one step of decayed size along a given gradient.
+
+    Args:
+        optimizer: Of ``parameters``; its first ``lr`` is remembered as ``initial_lr``.
+        parameters: What moves.
+        gradient: Shape ``(P,)``.
+        decay: Factor of the first ``lr`` at this step.
+        limit: Bound on the step's L2 norm, or ``None``.
+
+    Returns:
+        The L2 norm of what it moved, a scalar.
+    """
+    for group in optimizer.param_groups:
+        group["lr"] = group.setdefault("initial_lr", group["lr"]) * decay
+    before = flatten(parameters)
+    assign_gradient(parameters, gradient)
+    optimizer.step()
+    if limit is not None:
+        bound_step(parameters, before, limit)
+    moved: Tensor = (flatten(parameters) - before).norm()
+    return moved
 
 
 def _split(parameters: Sequence[Tensor], vector: Tensor) -> tuple[Tensor, ...]:

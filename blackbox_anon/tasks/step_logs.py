@@ -10,6 +10,8 @@ from blackbox_anon.scalarizations.abstract import Scalarized
 from blackbox_anon.tasks.failure_log import by_kind
 
 UTILITY, PRIVACY = 0, 1
+HEADLINE = ("train/utility_loss", "train/privacy_loss", "train/active", "train/dead_pairs")
+"""What of :func:`step_logs` stands in the progress bar."""
 SHOWN = ("mllm/queries", "mllm/spent_usd", "mllm/cap_usd", "mllm/failures", "mllm/cache_hits")
 """What of :func:`call_logs` stands in the progress bar."""
 
@@ -39,6 +41,27 @@ def step_logs(
         **estimate.logs,
     }
     return {f"train/{name}": value.float() for name, value in logs.items()}
+
+
+def frame_logs(seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Collect the scalars of what a step showed under ``train/...``.
+
+    Args:
+        seen: ``raw`` and ``anonymized`` frames, and ``scores``, NaN where a call failed.
+
+    Example:
+        >>> frames = torch.zeros(2, 3, 4, 4)
+        >>> scores = torch.tensor([1.0, torch.nan])
+        >>> logs = frame_logs({"raw": frames, "anonymized": frames, "scores": scores})
+        >>> logs["train/utility_score"], logs["train/output_std"]
+        (tensor(1.), tensor(0.))
+    """
+    scores = seen["scores"].float()
+    return {
+        "train/utility_score": scores[~scores.isnan()].mean(),
+        "train/output_std": seen["anonymized"].float().std(dim=(-2, -1)).mean(),
+        "train/input_std": seen["raw"].float().std(dim=(-2, -1)).mean(),
+    }
 
 
 def call_logs(queries: Tensor, failed: Tensor, figures: Mapping[str, float]) -> dict[str, Tensor]:

@@ -1,0 +1,90 @@
+"""One batch as an estimator sees it: parameters to frames, frames to losses."""
+
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from blackbox_anon.anonymizers import UNetAnonymizer
+from blackbox_anon.mllms import AbstractMLLM, Answer
+from blackbox_anon.tasks import parameters as flat
+from blackbox_anon.tasks.answered import Answered, answered_part
+from blackbox_anon.types import UtilityBatch
+
+
+class PosedBatch:
+    """Anonymizes one batch with any parameters, and asks the black box about the result.
+
+    The encoder runs once for all evaluations, and everything in float32: a pair's difference is
+    lost in bf16.
+
+    Args:
+        anonymizer: Whose trained part takes the parameters.
+        mllm: The black box.
+        batch: The samples.
+        prompts: A question about each of them, ``B``.
+        judge: Losses and scores of what was answered.
+        hear: Gets the answers of every call, failed ones too.
+        seen: Takes the ``raw`` frames, the first version's ``anonymized`` frames, and all
+            ``scores``.
+    """
+
+    def __init__(
+        self,
+        anonymizer: UNetAnonymizer,
+        mllm: AbstractMLLM,
+        batch: UtilityBatch,
+        prompts: list[str],
+        *,
+        judge: Callable[[Answered], tuple[Tensor, Tensor]],
+        hear: Callable[[Sequence[Answer]], None],
+        seen: dict[str, Tensor],
+    ) -> None:
+        self._anonymizer, self._mllm = anonymizer, mllm
+        self._batch, self._frames, self._prompts = batch, batch["frames"], prompts
+        self._judge, self._hear, self._seen = judge, hear, seen
+        self._features = [level.float() for level in anonymizer.features(self._frames)]
+        seen["raw"] = self._frames
+
+    def anonymize(self, theta: Tensor) -> Tensor:
+        """Return the frames that parameters of shape ``(P,)`` make; differentiable in them."""
+        return self._decode(self._features, self._frames, theta)
+
+    def anonymize_each(self, thetas: Tensor) -> Tensor:
+        """Return the frames where each sample has its own parameters, shape ``(B, P)``."""
+        parts = []
+        for index, theta in enumerate(thetas):
+            own = [level.unflatten(0, (len(self._frames), -1))[index] for level in self._features]
+            parts.append(self._decode(own, self._frames[index : index + 1], theta))
+        return torch.cat(parts)
+
+    def losses(self, frames: Tensor) -> Tensor:
+        """Return the loss of each sample of each version, NaN where the call failed.
+
+        Args:
+            frames: ``n`` versions of the batch, shape ``(n * B, ..., 3, H, W)``.
+
+        Returns:
+            Losses in nats, shape ``(n * B,)``.
+        """
+        size = len(self._prompts)
+        times = len(frames) // size
+        answers = self._mllm.query(self._anonymizer.release(frames), self._prompts * times)
+        self._hear(answers)
+        blocks = [answers[i * size :][:size] for i in range(times)]
+        parts = [answered_part(block, self._batch) for block in blocks]
+        values = [(part, *self._judge(part)) for part in parts]
+        self._seen["anonymized"] = frames[:size]
+        self._seen["scores"] = torch.cat([part.spread(scores) for part, _, scores in values])
+        found = torch.cat([part.spread(_no_nan(losses)) for part, losses, _ in values])
+        return found.to(frames.device)
+
+    def _decode(self, features: Sequence[Tensor], frames: Tensor, theta: Tensor) -> Tensor:
+        with torch.autocast(frames.device.type, enabled=False):
+            decode = flat.call_with(self._anonymizer.trained, theta)
+            return self._anonymizer.decode(features, frames, decode)
+
+
+def _no_nan(losses: Tensor) -> Tensor:
+    """Let a loss that is not a number stand out on every rank: NaN means that a call failed."""
+    return torch.where(losses.isnan(), torch.inf, losses)
