@@ -38,6 +38,6 @@ def _rank(rank: int, run: Callable[[int, Path], Any], folder: str, port: int) ->
         "OMP_NUM_THREADS": "1",
     }
     torch.set_num_threads(1)
-    faulthandler.dump_traceback_later(240, exit=True)  # a rank that waits for the other says where
+    faulthandler.dump_traceback_later(900, exit=True)  # a rank that waits for the other says where
     warnings.simplefilter("ignore")  # they are errors in the one-process tests
     torch.save(run(rank, Path(folder)), Path(folder) / f"{rank}.pt")
