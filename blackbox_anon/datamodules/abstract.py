@@ -1,16 +1,14 @@
 """What the data module of one set has: its parts, its loaders, its count of unreadable files."""
 
 from abc import ABC, abstractmethod
-from pathlib import Path
 from typing import Any, ClassVar, Literal
 
-from lightning.pytorch import LightningDataModule, Trainer
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
+from blackbox_anon.datamodules.counting import AbstractCountingDataModule
 from blackbox_anon.datamodules.loading import build_loader
 from blackbox_anon.datamodules.sampling import EpochSampler
-from blackbox_anon.datamodules.unreadable import UnreadableLog
 from blackbox_anon.datasets import AbstractDataset
 
 Stage = Literal["train", "val", "test"]
@@ -25,7 +23,7 @@ STAGES: dict[str, tuple[Stage, ...]] = {
 """Parts of a set that Lightning's stages need."""
 
 
-class AbstractDataModule(LightningDataModule, ABC):
+class AbstractDataModule(AbstractCountingDataModule, ABC):
     """One data set, usable alone or as a part of :class:`PairedDataModule`.
 
     Alone, every stage has one loader per role of the set. The order of training depends on the
@@ -53,11 +51,10 @@ class AbstractDataModule(LightningDataModule, ABC):
     def __init__(
         self, *, batch_size: int, num_workers: int, max_unreadable: int, seed: int
     ) -> None:
-        super().__init__()
+        super().__init__(max_unreadable)
         if batch_size < 1:
             raise ValueError(f"batch_size: expected 1 or more, found {batch_size}")
         self.batch_size, self.num_workers, self.seed = batch_size, num_workers, seed
-        self.unreadable = UnreadableLog(max_unreadable)
         self._sets: dict[tuple[Stage, Role], AbstractDataset] = {}
 
     @abstractmethod
@@ -185,51 +182,3 @@ class AbstractDataModule(LightningDataModule, ABC):
     def predict_dataloader(self) -> list[DataLoader[Any]]:
         """The test part of the first role."""
         return [self.loader(self.dataset("test", self.roles[0]))]
-
-    @override
-    def state_dict(self) -> dict[str, Any]:
-        """The unreadable files so far."""
-        return self.unreadable.state_dict()
-
-    @override
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Count on from a checkpoint's.
-
-        Args:
-            state_dict: What :meth:`state_dict` returned.
-        """
-        self.unreadable.load_state_dict(state_dict)
-
-    @override
-    def on_before_batch_transfer(
-        self, batch: dict[str, Any], dataloader_idx: int
-    ) -> dict[str, Any]:
-        """Count unreadable files; the step sees batches without them.
-
-        Args:
-            batch: As the loader gives it.
-            dataloader_idx: Index of the loader.
-
-        Returns:
-            The batch without the key ``unreadable``.
-        """
-        return self.unreadable.collect(batch, file=unreadable_file(self.trainer))
-
-
-def unreadable_file(trainer: Trainer | None) -> Path | None:
-    """Where a run lists what it could not read, one file per rank.
-
-    Args:
-        trainer: The run's trainer, if there is one.
-
-    Returns:
-        The path.
-    """
-    if trainer is None:
-        return None
-    name = (
-        "unreadable.txt"
-        if trainer.global_rank == 0
-        else f"unreadable_rank{trainer.global_rank}.txt"
-    )
-    return Path(trainer.default_root_dir) / name  # log_dir would wait for all ranks

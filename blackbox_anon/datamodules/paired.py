@@ -2,21 +2,14 @@
 
 from typing import Any, Literal
 
-from lightning.pytorch import LightningDataModule
 from lightning.pytorch.utilities import CombinedLoader
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
-from blackbox_anon.datamodules.abstract import (
-    STAGES,
-    AbstractDataModule,
-    Role,
-    Stage,
-    unreadable_file,
-)
+from blackbox_anon.datamodules.abstract import STAGES, AbstractDataModule, Role, Stage
+from blackbox_anon.datamodules.counting import AbstractCountingDataModule
 from blackbox_anon.datamodules.leak_guard import check_attributes, check_roles, without_tested
 from blackbox_anon.datamodules.own_media import own_media
-from blackbox_anon.datamodules.unreadable import UnreadableLog
 from blackbox_anon.datasets import AbstractDataset
 
 Pairing = Literal["max_size_cycle", "min_size", "utility", "privacy"]
@@ -25,7 +18,7 @@ STREAMS: dict[Role, int] = {"utility": 0, "privacy": 1}
 ROLES: tuple[Role, ...] = ("utility", "privacy")
 
 
-class PairedDataModule(LightningDataModule):
+class PairedDataModule(AbstractCountingDataModule):
     """Trains on batches of two sets side by side, and tests on the same sets or on two others.
 
     A training batch is ``{"utility": UtilityBatch, "privacy": PrivacyBatch}``, each of its set's
@@ -66,7 +59,8 @@ class PairedDataModule(LightningDataModule):
         novel_attributes: bool = False,
         predict_folder: str | None = None,
     ) -> None:
-        super().__init__()
+        used = {id(m): m for m in (utility, privacy, test_utility, test_privacy) if m is not None}
+        super().__init__(sum(m.unreadable.max_unreadable for m in used.values()))
         self.modules: dict[Role, AbstractDataModule] = {"utility": utility, "privacy": privacy}
         self.test_modules: dict[Role, AbstractDataModule] = {
             "utility": test_utility or utility,
@@ -78,8 +72,6 @@ class PairedDataModule(LightningDataModule):
         self.predict_folder = predict_folder
         check_roles(self.modules, self.test_modules)
         check_attributes(self.attributes, self.test_attributes, novel=novel_attributes)
-        used = {id(m): m for m in (*self.modules.values(), *self.test_modules.values())}
-        self.unreadable = UnreadableLog(sum(m.unreadable.max_unreadable for m in used.values()))
         self._sets: dict[tuple[Stage, Role], AbstractDataset] = {}
         self._predicted: list[tuple[Role, AbstractDataset]] = []
         self._testing = False
@@ -199,35 +191,6 @@ class PairedDataModule(LightningDataModule):
             return self.modules["privacy"].loader(self.dataset("train", "privacy"), stream=2)
         module = self.test_modules["privacy"]
         return module.loader(module.dataset("train", "privacy"), stream=2)
-
-    @override
-    def state_dict(self) -> dict[str, Any]:
-        """The unreadable files so far."""
-        return self.unreadable.state_dict()
-
-    @override
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Count on from a checkpoint's.
-
-        Args:
-            state_dict: What :meth:`state_dict` returned.
-        """
-        self.unreadable.load_state_dict(state_dict)
-
-    @override
-    def on_before_batch_transfer(
-        self, batch: dict[str, Any], dataloader_idx: int
-    ) -> dict[str, Any]:
-        """Count unreadable files; the step sees batches without them.
-
-        Args:
-            batch: As the loader gives it.
-            dataloader_idx: Index of the loader.
-
-        Returns:
-            The batch without the key ``unreadable``.
-        """
-        return self.unreadable.collect(batch, file=unreadable_file(self.trainer))
 
     @property
     def _asked(self) -> AbstractDataModule:

@@ -1,5 +1,7 @@
 """Attribute ids and their names. The order of an id tuple is the order of label columns."""
 
+from collections.abc import Collection, Sequence
+
 from blackbox_anon.datasets.vispr_attributes import VISPR_ATTRIBUTES
 
 VISPR1_ATTRIBUTES = (
@@ -53,3 +55,19 @@ ATTRIBUTE_NAMES: dict[str, str] = {
     "relationship": "relationship",
 }
 """What a person calls each attribute."""
+
+
+def known_attributes(attributes: Sequence[str], known: Collection[str]) -> list[str]:
+    """Return ids in their order, if a data set has them.
+
+    Args:
+        attributes: What was asked for, at least one.
+        known: What the set has.
+
+    Raises:
+        ValueError: If there is none, or an unknown one.
+    """
+    unknown = [attribute for attribute in attributes if attribute not in known]
+    if unknown or not attributes:
+        raise ValueError(f"attributes: expected ids among {list(known)}, found {unknown}")
+    return list(attributes)

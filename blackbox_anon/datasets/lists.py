@@ -1,9 +1,12 @@
 """Read official list files, whatever their line ends, byte order mark and letter case."""
 
+import csv
 import logging
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath
+
+from blackbox_anon.errors import DatasetNotFoundError
 
 logger = logging.getLogger(__name__)
 
@@ -38,6 +41,30 @@ def unique(lines: Iterable[str], file: Path) -> list[str]:
     if len(once) < len(lines):
         logger.warning("%s: %d repeated entries left out", file, len(lines) - len(once))
     return once
+
+
+def read_table(file: Path, columns: Sequence[str]) -> list[dict[str, str]]:
+    """Rows of a CSV file with a header.
+
+    Args:
+        file: The table.
+        columns: Columns it must have; others are kept.
+
+    Returns:
+        A cell by column, for each row.
+
+    Raises:
+        DatasetNotFoundError: If a column is missing.
+    """
+    with file.open(encoding="utf-8-sig", newline="") as stream:
+        rows = csv.DictReader(stream)
+        missing = set(columns) - set(rows.fieldnames or ())
+        if missing:
+            raise DatasetNotFoundError(
+                f"{file}: expected the columns {', '.join(columns)}; "
+                f"found none named {sorted(missing)}"
+            )
+        return list(rows)
 
 
 def name_key(name: str) -> str:

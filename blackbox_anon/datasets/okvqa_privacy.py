@@ -12,7 +12,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from blackbox_anon.datasets.abstract import AbstractDataset
-from blackbox_anon.datasets.attributes import VISPR1_ATTRIBUTES
+from blackbox_anon.datasets.attributes import VISPR1_ATTRIBUTES, known_attributes
 from blackbox_anon.datasets.image import read_image
 from blackbox_anon.datasets.okvqa import image_folder
 from blackbox_anon.datasets.resizing import Crop
@@ -60,12 +60,7 @@ class OKVQAPrivacy(AbstractDataset):
         size: int | None = 224,
         crop: Crop = "center",
     ) -> None:
-        unknown = [a for a in attributes if a not in VISPR1_ATTRIBUTES]
-        if unknown or not attributes:
-            raise ValueError(
-                f"attributes: expected ids among {list(VISPR1_ATTRIBUTES)}, found {unknown}"
-            )
-        self.attributes = list(attributes)
+        self.attributes = known_attributes(attributes, VISPR1_ATTRIBUTES)
         self.classes: list[str] = []
         self.size = size
         self.crop: Crop = crop

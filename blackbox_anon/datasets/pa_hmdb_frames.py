@@ -10,7 +10,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from blackbox_anon.datasets.abstract import AbstractDataset
-from blackbox_anon.datasets.attributes import PA_HMDB51_ATTRIBUTES
+from blackbox_anon.datasets.attributes import PA_HMDB51_ATTRIBUTES, known_attributes
 from blackbox_anon.datasets.hmdb import VIDEO_FOLDERS
 from blackbox_anon.datasets.pa_hmdb_labels import (
     EXPECTED,
@@ -60,10 +60,7 @@ class PAHMDB51Frames(AbstractDataset):
         if semi_nudity_from not in (1, 2):
             raise ValueError(f"semi_nudity_from: expected 1 or 2, found {semi_nudity_from!r}")
         rules = attribute_rules(semi_nudity_from)
-        unknown = [a for a in attributes if a not in rules]
-        if unknown or not attributes:
-            raise ValueError(f"attributes: expected ids among {list(rules)}, found {unknown}")
-        self.attributes = list(attributes)
+        self.attributes = known_attributes(attributes, rules)
         self.classes: list[str] = []
         self.reader = copy.copy(reader or ClipReader())
         self.reader.sampling = EveryFrame()

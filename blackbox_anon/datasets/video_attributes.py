@@ -9,7 +9,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from blackbox_anon.datasets.abstract import AbstractDataset
-from blackbox_anon.datasets.attributes import VITA_ATTRIBUTES
+from blackbox_anon.datasets.attributes import VITA_ATTRIBUTES, known_attributes
 from blackbox_anon.datasets.lists import name_key
 from blackbox_anon.errors import DatasetNotFoundError
 
@@ -34,9 +34,7 @@ class VideoAttributes(AbstractDataset):
         *,
         attributes: Sequence[str] = VITA_ATTRIBUTES,
     ) -> None:
-        unknown = [a for a in attributes if a not in VITA_ATTRIBUTES]
-        if unknown or not attributes:
-            raise ValueError(f"attributes: expected some of {VITA_ATTRIBUTES}, found {unknown}")
+        kept = known_attributes(attributes, VITA_ATTRIBUTES)
         absent = [name for name in clips.names if name_key(name) not in labels]
         if absent:
             raise DatasetNotFoundError(
@@ -45,8 +43,8 @@ class VideoAttributes(AbstractDataset):
             )
         self.clips = clips
         self.names, self.classes = clips.names, clips.classes
-        self.attributes = list(attributes)
-        columns = [VITA_ATTRIBUTES.index(a) for a in self.attributes]
+        self.attributes = kept
+        columns = [VITA_ATTRIBUTES.index(a) for a in kept]
         self._labels = torch.tensor([labels[name_key(name)] for name in self.names])[:, columns]
 
     @override

@@ -9,7 +9,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from blackbox_anon.datasets.abstract import AbstractDataset
-from blackbox_anon.datasets.attributes import VISPR1_ATTRIBUTES
+from blackbox_anon.datasets.attributes import VISPR1_ATTRIBUTES, known_attributes
 from blackbox_anon.datasets.image import read_image
 from blackbox_anon.datasets.lists import read_lines, unique
 from blackbox_anon.datasets.resizing import Crop
@@ -65,12 +65,7 @@ class VISPR(AbstractDataset):
     ) -> None:
         if split not in ("train2017", "val2017", "test2017"):
             raise ValueError(f"split: expected train2017, val2017 or test2017, found {split!r}")
-        unknown = [a for a in attributes if a not in VISPR_ATTRIBUTES]
-        if unknown or not attributes:
-            raise ValueError(
-                f"attributes: expected ids among {list(VISPR_ATTRIBUTES)}, found {unknown}"
-            )
-        self.attributes = list(attributes)
+        self.attributes = known_attributes(attributes, VISPR_ATTRIBUTES)
         self.classes: list[str] = []
         self.size = size
         self.crop: Crop = crop

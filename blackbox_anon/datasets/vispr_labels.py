@@ -1,6 +1,5 @@
 """Where a VISPR image's attributes come from: one JSON per image, or one table per split."""
 
-import csv
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -8,8 +7,8 @@ from pathlib import Path
 
 from typing_extensions import override
 
+from blackbox_anon.datasets.lists import read_table
 from blackbox_anon.datasets.unreadable import UnreadableFileError
-from blackbox_anon.errors import DatasetNotFoundError
 
 
 class AbstractLabels(ABC):
@@ -58,17 +57,10 @@ class CSVLabels(AbstractLabels):
 
     def __init__(self, file: Path, attributes: Sequence[str]) -> None:
         self.file = file
-        with file.open(encoding="utf-8-sig", newline="") as stream:
-            rows = csv.DictReader(stream)
-            missing = {"id", *attributes} - set(rows.fieldnames or ())
-            if missing:
-                raise DatasetNotFoundError(
-                    f"{file}: expected the columns id and {', '.join(attributes)}, "
-                    f"found none named {sorted(missing)}"
-                )
-            self._present = {
-                row["id"]: frozenset(a for a in attributes if float(row[a])) for row in rows
-            }
+        rows = read_table(file, ["id", *attributes])
+        self._present = {
+            row["id"]: frozenset(a for a in attributes if float(row[a])) for row in rows
+        }
 
     @override
     def __call__(self, image_id: str) -> frozenset[str]:

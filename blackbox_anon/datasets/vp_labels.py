@@ -1,6 +1,5 @@
 """The label files of VP-HMDB51 and VP-UCF101: the authors' pickle, or the same as a table."""
 
-import csv
 import pickle
 from pathlib import Path
 from typing import Any
@@ -9,7 +8,7 @@ import numpy as np
 from typing_extensions import override
 
 from blackbox_anon.datasets.attributes import VITA_ATTRIBUTES
-from blackbox_anon.datasets.lists import name_key
+from blackbox_anon.datasets.lists import name_key, read_table
 from blackbox_anon.errors import DatasetNotFoundError
 
 EXPECTED = """expected one of
@@ -46,17 +45,8 @@ def read_vp_labels(root: str | Path, stem: str) -> dict[str, tuple[float, ...]]:
 
 
 def _from_table(file: Path) -> dict[str, tuple[float, ...]]:
-    with file.open(encoding="utf-8-sig", newline="") as stream:
-        rows = csv.DictReader(stream)
-        missing = {"clip", *VITA_ATTRIBUTES} - set(rows.fieldnames or ())
-        if missing:
-            raise DatasetNotFoundError(
-                f"{file}: expected the columns clip, {', '.join(VITA_ATTRIBUTES)}; "
-                f"found none named {sorted(missing)}"
-            )
-        return {
-            name_key(row["clip"]): tuple(float(row[a]) for a in VITA_ATTRIBUTES) for row in rows
-        }
+    rows = read_table(file, ["clip", *VITA_ATTRIBUTES])
+    return {name_key(row["clip"]): tuple(float(row[a]) for a in VITA_ATTRIBUTES) for row in rows}
 
 
 def _from_pickle(file: Path) -> dict[str, tuple[float, ...]]:

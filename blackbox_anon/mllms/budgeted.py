@@ -3,10 +3,10 @@
 import asyncio
 import logging
 import os
-import threading
 import time
 from collections.abc import Mapping
 from concurrent.futures import Future
+from functools import partial
 
 from typing_extensions import override
 
@@ -19,13 +19,13 @@ from blackbox_anon.ledger.prices import find_price
 from blackbox_anon.mllms.abstract import AbstractMLLM, Request
 from blackbox_anon.mllms.answers import Answer, Response, Usage
 from blackbox_anon.mllms.gathering import paused
+from blackbox_anon.mllms.per_process import PerProcess
 from blackbox_anon.mllms.wrapping import AbstractWrapper, request_key
 
 _log = logging.getLogger(__name__)
 
 _NOT_BILLED = ("timeout", "rate_limit", "server_error")  # where the outcome is known
 _POLL_S = 0.05  # how often a call that waits looks again
-_opening = threading.Lock()
 
 
 class BudgetedMLLM(AbstractWrapper):
@@ -92,11 +92,7 @@ class BudgetedMLLM(AbstractWrapper):
         )
         self.max_wait_s = max_wait_s
         self.run = run or f"{time.strftime('%Y-%m-%dT%H:%M:%S')}-{os.getpid()}"
-        self._opened: tuple[int, Ledger] | None = None
-        self._gate: asyncio.Lock | None = None
-
-    def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_opened": None, "_gate": None}
+        self._here = PerProcess(partial(_open, path, self.run))
 
     @property
     def ledger(self) -> Ledger:
@@ -105,17 +101,13 @@ class BudgetedMLLM(AbstractWrapper):
         Raises:
             StoreError: If the file is damaged, of another version, or something else.
         """
-        with _opening:
-            if self._opened is None or self._opened[0] != os.getpid():  # forked
-                self._opened = (os.getpid(), Ledger(self.path, run=self.run))
-                self._gate = asyncio.Lock()
-            return self._opened[1]
+        return self._here.get()[0]
 
     def close(self) -> None:
         """Close the ledger; the next use opens it again."""
-        if self._opened is not None:
-            self._opened[1].close()
-            self._opened = None
+        opened = self._here.forget()
+        if opened is not None:
+            opened[0].close()
 
     @override
     def own_figures(self) -> dict[str, float]:
@@ -145,8 +137,7 @@ class BudgetedMLLM(AbstractWrapper):
 
     async def _reserve(self, request: Request) -> Reservation:
         """Reserve at once, or in turn: a call that waits is not overtaken."""
-        ledger, gate = self.ledger, self._gate
-        assert gate is not None
+        ledger, gate = self._here.get()
         deadline = time.monotonic() + self.max_wait_s
         if not gate.locked():
             found = await self._try_to_reserve(ledger, request)
@@ -222,3 +213,8 @@ def _check_caps(**caps: float | None) -> None:
     for name, cap in caps.items():
         if cap is not None and not 0 <= cap < float("inf"):
             raise ValueError(f"`{name}` must be 0 or more, or None; found {cap}")
+
+
+def _open(path: str, run: str) -> tuple[Ledger, asyncio.Lock]:
+    """Open the ledger, with a gate for this process's calls that wait in turn."""
+    return Ledger(path, run=run), asyncio.Lock()

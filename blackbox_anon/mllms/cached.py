@@ -1,9 +1,8 @@
 """Answers kept on the disk: the same question is not paid for twice."""
 
 import asyncio
-import os
-import threading
 from collections import Counter
+from functools import partial
 
 from typing_extensions import override
 
@@ -11,10 +10,10 @@ from blackbox_anon.mllms.abstract import AbstractMLLM, Request
 from blackbox_anon.mllms.answer_store import AnswerStore
 from blackbox_anon.mllms.answers import Answer, Response
 from blackbox_anon.mllms.gathering import paused, stand_in
+from blackbox_anon.mllms.per_process import PerProcess
 from blackbox_anon.mllms.wrapping import AbstractWrapper, request_key
 
 _POLL_S = 0.2  # how often another process's claim is looked at
-_opening = threading.Lock()
 
 
 class CachedMLLM(AbstractWrapper):
@@ -40,12 +39,12 @@ class CachedMLLM(AbstractWrapper):
     def __init__(self, mllm: AbstractMLLM, *, path: str) -> None:
         super().__init__(mllm)
         self.path = path
-        self._opened: tuple[int, AnswerStore] | None = None
+        self._here = PerProcess(partial(AnswerStore, path))
         self._under_way: dict[str, tuple[Request, asyncio.Future[Answer]]] = {}
         self._counts: Counter[str] = Counter()
 
     def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_opened": None, "_under_way": {}}
+        return {**self.__dict__, "_under_way": {}}
 
     @property
     def store(self) -> AnswerStore:
@@ -54,16 +53,13 @@ class CachedMLLM(AbstractWrapper):
         Raises:
             StoreError: If the file is damaged, of another version, or something else.
         """
-        with _opening:
-            if self._opened is None or self._opened[0] != os.getpid():  # forked
-                self._opened = (os.getpid(), AnswerStore(self.path))
-            return self._opened[1]
+        return self._here.get()
 
     def close(self) -> None:
         """Close the file; the next use opens it again."""
-        if self._opened is not None:
-            self._opened[1].close()
-            self._opened = None
+        opened = self._here.forget()
+        if opened is not None:
+            opened.close()
 
     @override
     def own_figures(self) -> dict[str, float]:

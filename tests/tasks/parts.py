@@ -1,6 +1,6 @@
 """Small tasks on drawn people, with a black box whose loss is known."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,10 @@ def make_trainer(folder: Path, **kwargs: Any) -> Trainer:  # noqa: ANN401  # the
 
 
 def assert_same_state(first: torch.nn.Module, second: torch.nn.Module) -> None:
-    ours, theirs = first.state_dict(), second.state_dict()
+    assert_equal(first.state_dict(), second.state_dict())
+
+
+def assert_equal(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> None:
     assert ours.keys() == theirs.keys()
     for name, tensor in ours.items():
         assert torch.equal(tensor, theirs[name]), f"{name}: {tensor} and {theirs[name]}"

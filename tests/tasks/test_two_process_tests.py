@@ -1,19 +1,14 @@
 """A test on two processes, with a sample repeated to make shares equal, is that of one process."""
 
-import faulthandler
 import json
-import os
-import socket
-import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
-from torch.multiprocessing.spawn import spawn
 
 from blackbox_anon.judges import AbstractJudge, CoTrainedReviewer, RetrainedClassifier
 from tests.tasks.parts import make_data, make_task, make_trainer
+from tests.tasks.ranks import on_two_ranks
 
 CLIPS = 5  # three a rank: one comes twice
 
@@ -28,32 +23,16 @@ def run_test(judge: AbstractJudge, folder: Path, **kwargs: Any) -> dict[str, flo
     return found | {"queries": float(task.evaluation_queries)}
 
 
-def share(rank: int, folder: str, port: int) -> None:
-    os.environ |= {
-        "MASTER_ADDR": "127.0.0.1",
-        "MASTER_PORT": str(port),
-        "WORLD_SIZE": "2",
-        "NODE_RANK": "0",
-        "LOCAL_RANK": str(rank),
-        "OMP_NUM_THREADS": "1",
-    }
-    torch.set_num_threads(1)
-    faulthandler.dump_traceback_later(240, exit=True)  # a rank that waits for the other says where
-    warnings.simplefilter("ignore")  # they are errors in the one-process tests
+def share(_: int, folder: Path) -> dict[str, dict[str, float]]:
     judges: tuple[AbstractJudge, ...] = (CoTrainedReviewer(), RetrainedClassifier(steps=2))
-    found = {
-        judge.name: run_test(judge, Path(folder) / judge.name, devices=2, strategy="ddp")
+    return {
+        judge.name: run_test(judge, folder / judge.name, devices=2, strategy="ddp")
         for judge in judges
     }
-    torch.save(found, Path(folder) / f"{rank}.pt")
 
 
 def test_two_processes_find_what_one_finds(tmp_path: Path) -> None:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    spawn(share, (str(tmp_path), port), nprocs=2)
-    first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
+    first, second = on_two_ranks(share, tmp_path)
     alone = run_test(CoTrainedReviewer(), tmp_path / "alone")
     for name, value in alone.items():
         if name != "queries":
