@@ -49,8 +49,8 @@ class OpenAICompatibleMLLM(AbstractAsyncMLLM):
             ``None``: 20 where the service reports any. A server may allow less.
         choices: What may be answered: the service is told in its own way, and any other answer is
             a ``wrong_class`` failure. ``None`` takes what the task offers: its classes, or anything
-            where it asks open questions; an empty list: anything, whatever the task offers. Texts
-            given here are kept; where they differ from the task's classes, a warning is logged.
+            where it asks questions; an empty list: anything, whatever the task offers. Texts given
+            here are kept; where they differ from the task's classes, a warning is logged.
         prompt_template: The text that is sent, with ``{question}`` and, if wanted, ``{choices}``.
         text: Where the text stands among the images.
         image_format: ``png``, or lossless ``webp``, which is encoded faster, but not taken by all.
@@ -116,8 +116,7 @@ class OpenAICompatibleMLLM(AbstractAsyncMLLM):
             check_choices(choices)
         if image_format == "jpeg":
             warnings.warn("jpeg erases the small differences that training needs", stacklevel=2)
-        self.model = model
-        self._given_choices = choices
+        self.model, self._given_choices = model, choices
         self._asking = Asking(
             wording=Wording(
                 model=model,
@@ -184,10 +183,11 @@ class OpenAICompatibleMLLM(AbstractAsyncMLLM):
 
     @override
     async def answer(self, request: Request) -> Answer:
-        asking = self._asking  # what is offered from now on concerns later requests
-        body = await asyncio.to_thread(asking.body, request)  # images take milliseconds each
-        line = self._lines.line()
-        async with line.limiter.turn() as ticket:
+        asking, line = self._asking, self._lines.line()  # later offers concern later requests
+        async with line.ahead:
+            body = await asyncio.to_thread(asking.body, request)  # images take milliseconds
+            ticket = await line.limiter.acquire()
+        async with line.limiter.sent(ticket):
             reply = await line.transport.post(body)
             outcome = judged(reply, asking.expected, self._key)
             teach(line.limiter, ticket, reply, outcome)

@@ -2,7 +2,7 @@
 
 import asyncio
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, final
 from weakref import finalize
 
@@ -10,6 +10,8 @@ from blackbox_anon.mllms.asynchronous import event_loop
 from blackbox_anon.services.limiter import AdaptiveLimiter
 from blackbox_anon.services.secret import ApiKey
 from blackbox_anon.services.transport import Transport
+
+_AHEAD = 16
 
 
 @final
@@ -21,11 +23,14 @@ class Line:
         loop: The loop.
         transport: The connections.
         limiter: How many requests are in flight, and how many are sent per second.
+        ahead: How many requests are written before their turn: enough to be ready in time, and so
+            few that those in flight are not kept from the processor.
     """
 
     loop: asyncio.AbstractEventLoop
     transport: Transport
     limiter: AdaptiveLimiter
+    ahead: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(_AHEAD))
 
 
 @final

@@ -40,7 +40,7 @@ def png(frame: Tensor, compression: int = 1) -> bytes:
     np.subtract(pixels[:, 3:], pixels[:, :-3], out=rows[:, 4:])  # modulo 256, as it must be
     strategy = zlib.Z_RLE if compression == 1 else zlib.Z_DEFAULT_STRATEGY
     packer = zlib.compressobj(compression, strategy=strategy)
-    data = packer.compress(rows) + packer.flush()
+    data = packer.compress(rows.data) + packer.flush()
     header = struct.pack(">IIBBBBB", width, height, _EIGHT_BITS, _RGB, 0, 0, 0)
     chunks = ((b"IHDR", header), (b"IDAT", data), (b"IEND", b""))
     return _SIGNATURE + b"".join(_chunk(name, content) for name, content in chunks)
