@@ -1,7 +1,9 @@
 """How many attempts a second does the ledger record durably, and how much does it add to one?
 
 Asks a service that answers at once, so the time is the wrapper's: reserve, flush, settle, flush.
-Compare with the bare flushes a second that the disk manages, one after the other.
+Compare with the bare flushes a second that the disk manages, one after the other: an attempt alone
+takes two of them, many at once share them. The processor's time for an attempt says what an idle
+machine would reach where this one is busy.
 """
 
 import argparse
@@ -39,14 +41,19 @@ class InstantService(AbstractAsyncMLLM):
         return Response(text=request.prompt, usage=Usage(input_tokens=10, output_tokens=1))
 
 
-def rate(mllm: AbstractMLLM, attempts: int, at_once: int) -> float:
-    """Attempts a second, with so many asked at once; no two are the same."""
+def rate(mllm: AbstractMLLM, attempts: int, at_once: int) -> tuple[float, float]:
+    """Attempts a second, with so many asked at once, and the processor's ms for one.
+
+    No two are the same.
+    """
     frames = torch.zeros(at_once, 8, 3, 8, 8, dtype=torch.uint8)
     mllm.query(frames, [f"warm {i}" for i in range(at_once)])
-    start = time.perf_counter()
+    start, start_cpu = time.perf_counter(), time.process_time()
     for step in range(attempts // at_once):
         mllm.query(frames, [f"{step} {i}" for i in range(at_once)])
-    return attempts // at_once * at_once / (time.perf_counter() - start)
+    made = attempts // at_once * at_once
+    cpu_ms = 1000 * (time.process_time() - start_cpu) / made
+    return made / (time.perf_counter() - start), cpu_ms
 
 
 def flushes(folder: Path, seconds: float = 2.0) -> float:
@@ -75,11 +82,12 @@ def main() -> None:
             model="gpt-4o",
             max_cost_usd=1e6,
         )
-        alone = rate(budgeted, attempts, at_once)
+        alone, alone_ms = rate(budgeted, attempts, at_once)
         cached = CachedMLLM(budgeted, path=str(folder / f"cache{at_once}.sqlite"))
+        both, both_ms = rate(cached, attempts, at_once)
         print(
-            f"{at_once:4d} at once: ledger {alone:8.0f} attempts/s, "
-            f"with a cache of misses {rate(cached, attempts, at_once):8.0f} /s"
+            f"{at_once:4d} at once: ledger {alone:6.0f} attempts/s ({alone_ms:.2f} ms), "
+            f"with a cache of misses {both:6.0f} /s ({both_ms:.2f} ms)"
         )
 
 

@@ -6,8 +6,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from hypothesis import HealthCheck, settings
 
 from tests.data import hmdb, okvqa, pa_hmdb, ucf, vispr, vp_hmdb, vp_ucf
+
+settings.register_profile(
+    "any machine", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("any machine")  # a busy one stalls
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

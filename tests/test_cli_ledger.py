@@ -1,6 +1,7 @@
 """What a user types about money: ``ledger``, ``--dry-run``, and how an exhausted budget ends."""
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -23,14 +24,20 @@ def _in_a_folder_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 class BilledMLLM(RecordingMLLM):
-    """A local fake with a worst case, as a service has."""
+    """A local fake with a worst case, as a service has: it depends on what may be answered."""
+
+    offered: Sequence[str] = ()
 
     @property
     def identity(self) -> dict[str, object]:
         return {"model": "m"}
 
+    def offer(self, choices: Sequence[str]) -> None:
+        self.offered = choices
+
     def worst_case(self, request: object) -> Usage:
         del request
+        assert len(self.offered) > 1
         return Usage(input_tokens=100, output_tokens=50)
 
 

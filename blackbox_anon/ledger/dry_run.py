@@ -76,6 +76,7 @@ def _forecast(
 ) -> Forecast:
     data.prepare_data()
     data.setup("fit")
+    task.offer_choices(data)  # what may be answered stands in every request
     loader: CombinedLoader = data.train_dataloader()
     batch = next(iter(loader))[0]["utility"]
     queries, rounds = expected_queries(task, loader, data.val_dataloader()[0], trainer)

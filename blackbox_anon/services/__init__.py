@@ -12,7 +12,15 @@ Example:
 """
 
 import blackbox_anon.mllms  # noqa: F401  (first: it needs parts of this package)
-from blackbox_anon.services.choices import check_choices, choice_fields, chosen, unwrapped
+from blackbox_anon.services.asking import Asking
+from blackbox_anon.services.choices import (
+    check_choices,
+    choice_fields,
+    chosen,
+    conflict,
+    offered_choices,
+    unwrapped,
+)
 from blackbox_anon.services.errors import error_failure
 from blackbox_anon.services.families import FAMILIES, Family, FamilyName, family_name
 from blackbox_anon.services.first_token import first_token_logprobs
@@ -21,6 +29,7 @@ from blackbox_anon.services.image_tokens import Detail, most_image_tokens
 from blackbox_anon.services.images import IMAGE_FORMATS, ImageFormat, data_uri
 from blackbox_anon.services.judging import judged, teach
 from blackbox_anon.services.limiter import AdaptiveLimiter, Ticket
+from blackbox_anon.services.lines import Line, Lines
 from blackbox_anon.services.pace import Pace
 from blackbox_anon.services.replies import Expected, read_reply, same_model
 from blackbox_anon.services.secret import ApiKey, scrub
@@ -32,11 +41,14 @@ __all__ = [
     "IMAGE_FORMATS",
     "AdaptiveLimiter",
     "ApiKey",
+    "Asking",
     "Detail",
     "Expected",
     "Family",
     "FamilyName",
     "ImageFormat",
+    "Line",
+    "Lines",
     "Pace",
     "Reply",
     "RequestLimit",
@@ -46,12 +58,14 @@ __all__ = [
     "check_choices",
     "choice_fields",
     "chosen",
+    "conflict",
     "data_uri",
     "error_failure",
     "family_name",
     "first_token_logprobs",
     "judged",
     "most_image_tokens",
+    "offered_choices",
     "read_reply",
     "request_limit",
     "retry_after_s",

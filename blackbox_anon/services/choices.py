@@ -31,6 +31,44 @@ def check_choices(choices: Sequence[str]) -> None:
         raise ValueError(msg)
 
 
+def offered_choices(choices: Sequence[str]) -> Sequence[str]:
+    """Return what a task offers, if a service could honour it.
+
+    Raises:
+        ValueError: As :func:`check_choices`; an empty list is none.
+    """
+    try:
+        if choices:
+            check_choices(choices)
+    except ValueError as error:
+        msg = f"the task's classes: {error}; give `choices: []` to take any answer"
+        raise ValueError(msg) from error
+    return choices
+
+
+def conflict(given: Sequence[str], offered: Sequence[str]) -> str | None:
+    """Tell how choices of one's own differ from what a task offers; ``None`` if they do not.
+
+    Order and case do not matter, and an empty list is no choice but the wish for any answer.
+
+    Example:
+        >>> conflict(["Run", "walk"], ["walk", "run"])
+        >>> conflict(["run", "sit"], ["walk", "run"])
+        "1 is no class of the task ('sit'), 1 of its classes is missing ('walk')"
+    """
+    if not given or not offered:
+        return None
+    ours, theirs = {text.casefold() for text in given}, {text.casefold() for text in offered}
+    more = [text for text in given if text.casefold() not in theirs]
+    missing = [text for text in offered if text.casefold() not in ours]
+    told = []
+    if more:
+        told.append(f"{len(more)} {_be(more)} no class of the task ({more[0]!r})")
+    if missing:
+        told.append(f"{len(missing)} of its classes {_be(missing)} missing ({missing[0]!r})")
+    return ", ".join(told) or None
+
+
 def choice_fields(choices: Sequence[str], field: ChoiceField) -> dict[str, object]:
     r"""Return the fields of the request that constrain the answer.
 
@@ -89,3 +127,7 @@ def chosen(text: str, choices: Sequence[str]) -> str | None:
     by_text = {choice.casefold(): choice for choice in choices}
     folded = text.strip().casefold()
     return by_text.get(folded) or by_text.get(folded.removesuffix("."))
+
+
+def _be(found: Sequence[str]) -> str:
+    return "is" if len(found) == 1 else "are"

@@ -7,6 +7,8 @@ from typing import Literal, get_args
 from PIL import Image
 from torch import Tensor
 
+from blackbox_anon.services.png import png
+
 ImageFormat = Literal["png", "webp", "jpeg"]
 IMAGE_FORMATS: tuple[ImageFormat, ...] = get_args(ImageFormat)
 
@@ -14,7 +16,7 @@ IMAGE_FORMATS: tuple[ImageFormat, ...] = get_args(ImageFormat)
 def data_uri(frame: Tensor, image_format: ImageFormat, compression: int = 1) -> str:
     """Write one frame as a data URI.
 
-    The same frame gives the same text, with the same release of Pillow and its libraries.
+    The same frame gives the same text, with the same releases of zlib and Pillow.
 
     Args:
         frame: uint8 ``(3, H, W)``.
@@ -31,13 +33,17 @@ def data_uri(frame: Tensor, image_format: ImageFormat, compression: int = 1) -> 
         >>> data_uri(torch.zeros(3, 2, 2, dtype=torch.uint8), "png")[:30]
         'data:image/png;base64,iVBORw0K'
     """
-    pixels = frame.permute(1, 2, 0).contiguous().cpu().numpy()
-    file = BytesIO()
-    image = Image.fromarray(pixels)
+    written = base64.b64encode(_file(frame, image_format, compression)).decode()
+    return f"data:image/{image_format};base64,{written}"
+
+
+def _file(frame: Tensor, image_format: ImageFormat, compression: int) -> bytes | memoryview:
     if image_format == "png":
-        image.save(file, "PNG", compress_level=compression)
-    elif image_format == "webp":
+        return png(frame, compression)
+    file = BytesIO()
+    image = Image.fromarray(frame.permute(1, 2, 0).contiguous().cpu().numpy())
+    if image_format == "webp":
         image.save(file, "WEBP", lossless=True, quality=0, method=min(compression, 6))
     else:
         image.save(file, "JPEG", quality=95, subsampling=0)
-    return f"data:image/{image_format};base64,{base64.b64encode(file.getbuffer()).decode()}"
+    return file.getbuffer()

@@ -81,7 +81,12 @@ class AdaptiveLimiter:
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[Ticket]:
         """Wait until a request may be sent; it counts as in flight until the context is left."""
-        ticket = await self._acquire()
+        async with self.sent(await self.acquire()) as ticket:
+            yield ticket
+
+    @asynccontextmanager
+    async def sent(self, ticket: Ticket) -> AsyncIterator[Ticket]:
+        """Count an acquired request as in flight until the context is left."""
         try:
             yield ticket
         finally:
@@ -144,7 +149,8 @@ class AdaptiveLimiter:
     def _now(self) -> float:
         return asyncio.get_running_loop().time() if self._clock is None else self._clock()
 
-    async def _acquire(self) -> Ticket:
+    async def acquire(self) -> Ticket:
+        """Wait until a request may be sent; it counts as in flight from then on."""
         async with self._turn:
             while (wait_s := self._wait_s(self._now())) > 0:
                 self._changed.clear()

@@ -93,16 +93,14 @@ def _completion(reply: Mapping[str, Any], expected: Expected) -> Answer:
     if choice.get("finish_reason") == "content_filter":
         return failure("refusal", "the service's filter withheld the answer")
     content = _text(message.get("content"))
+    cut = " (the limit of tokens was reached)" if choice.get("finish_reason") == "length" else ""
     if not content:
-        cut = (
-            " (the limit of tokens was reached)" if choice.get("finish_reason") == "length" else ""
-        )
         return failure("malformed", f"no text{cut}")
     if expected.choices is None:
         return Response(text=content, top_logprobs=_logprobs(choice, content), usage=usage)
     answer = unwrapped(content, expected.choice_field)
     if not answer:
-        return failure("malformed", f"no answer in {content!r:.80}")
+        return failure("malformed", f"no answer in {content!r:.80}{cut}")
     text = chosen(answer, expected.choices)
     if text is None:
         return failure("wrong_class", f"{answer!r:.80} is none of the {len(expected.choices)}")

@@ -121,10 +121,21 @@ class AbstractTask(LightningModule, ABC):
         """Return what a reader must know to compare the utility numbers of a test."""
         return {}
 
+    def offer_choices(self, data: object) -> None:
+        """Tell the black box which answers to questions about the data are possible; here: any.
+
+        Args:
+            data: The data module, set up, if there is one.
+        """
+        del data
+        self.mllm.offer(())  # what an earlier task offered does not hold
+
     @override
     def setup(self, stage: str) -> None:
         refuse_unsupported(self.trainer)
         data = getattr(self.trainer, "datamodule", None)
+        if stage != "predict":  # then nothing is asked, and a folder may be all the data there is
+            self.offer_choices(data)
         expected = getattr(data, "num_attributes", self.reviewer.num_attributes)
         if expected != self.reviewer.num_attributes:
             msg = (

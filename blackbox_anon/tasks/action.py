@@ -23,11 +23,11 @@ from blackbox_anon.scorers import (
     LogprobScorer,
     RetrievalScorer,
 )
-from blackbox_anon.tasks.abstract import STAGES
+from blackbox_anon.tasks.abstract import STAGES, UTILITY_LOADER
 from blackbox_anon.tasks.black_box import BlackBoxAnonymization
 from blackbox_anon.tasks.failure_policy import FailurePolicy
 from blackbox_anon.tasks.questions import QuestionAnswering
-from blackbox_anon.types import UtilityBatch
+from blackbox_anon.types import PrivacyBatch, UtilityBatch
 
 TOP = (1, 5)
 
@@ -127,16 +127,23 @@ class ActionRecognition(BlackBoxAnonymization):
     @override
     def setup(self, stage: str) -> None:
         super().setup(stage)
-        if stage == "predict":
-            return  # nothing is asked, and a folder of one's own may be all the data there is
-        if not self._given_classes:  # each time: a protocol may test on other classes
-            data = getattr(self.trainer, "datamodule", None)
-            self.classes = list(getattr(data, "class_texts", ()) or getattr(data, "classes", ()))
-        self.mllm.offer(self.classes)
         if stage in ("fit", "validate"):  # a test may be one of questions
             self._check_classes()
         if self.classes:
             self.chance_score = 1 / len(self.classes)
+
+    @override
+    def offer_choices(self, data: object) -> None:
+        if not self._given_classes:  # each time: a protocol may test on other classes
+            self.classes = list(getattr(data, "class_texts", ()) or getattr(data, "classes", ()))
+        self.mllm.offer(self.classes)
+
+    @override
+    def on_test_batch_start(
+        self, batch: UtilityBatch | PrivacyBatch, batch_idx: int, dataloader_idx: int = 0
+    ) -> None:
+        if dataloader_idx == UTILITY_LOADER:  # classes may be given, and a test be of questions
+            self.mllm.offer(() if "question" in batch else self.classes)
 
     @override
     def prompts(self, batch: UtilityBatch) -> list[str]:

@@ -10,6 +10,9 @@ import pytest
 
 P = ParamSpec("P")
 
+PATIENCE_S = 600.0
+"""A busy machine gives a process a tenth of a core."""
+
 FORKS = pytest.mark.filterwarnings(
     "ignore:This process .* is multi-threaded:DeprecationWarning"  # Python 3.12; no lock is held
 )
@@ -24,17 +27,17 @@ def start(target: Callable[P, None], *args: P.args, **kwargs: P.kwargs) -> ForkP
 
 def finish(process: ForkProcess) -> int | None:
     """Wait for a process and return its exit code."""
-    process.join(120)
+    process.join(PATIENCE_S)
     return process.exitcode
 
 
 def kill(process: ForkProcess) -> None:
     """End a process by SIGKILL, as the kernel does when memory is short."""
     process.kill()
-    process.join(120)
+    process.join(PATIENCE_S)
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 60) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = PATIENCE_S) -> None:
     """Wait for something another process does."""
     deadline = time.monotonic() + seconds
     while not holds():

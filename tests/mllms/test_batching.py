@@ -25,8 +25,14 @@ from blackbox_anon.mllms import (
 )
 from blackbox_anon.mllms import batching as batching_module
 from blackbox_anon.mllms.asynchronous import event_loop
+from tests.mllms.processes import PATIENCE_S
 from tests.mllms.services import BatchRecorder, ScriptedService, clips, says
 from tests.mllms_fakes import ConstantMLLM
+
+
+@pytest.fixture(autouse=True)
+def _patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batching_module, "STALLED_S", PATIENCE_S)  # a busy machine is no deadlock
 
 
 class Jittery(AbstractWrapper):
@@ -79,11 +85,12 @@ def test_equal_requests_stand_where_the_first_of_them_stood(tmp_path: Path) -> N
 
 
 def test_loose_requests_are_collected_while_a_batch_is_answered() -> None:
-    release = threading.Event()
+    started, release = threading.Event(), threading.Event()
 
     class Slow(BatchRecorder):
         def _respond(self, frames: Tensor, prompts: Sequence[str]) -> list[Response]:
-            assert release.wait(10)
+            started.set()
+            assert release.wait(PATIENCE_S)
             return super()._respond(frames, prompts)
 
     inner = Slow()
@@ -92,13 +99,13 @@ def test_loose_requests_are_collected_while_a_batch_is_answered() -> None:
     async def ask() -> list[Answer]:
         requests = [Request(frames=clip, prompt=str(i)) for i, clip in enumerate(clips(5))]
         tasks = [asyncio.ensure_future(mllm.answer(requests[0]))]
-        await asyncio.sleep(0.01)
+        assert await asyncio.to_thread(started.wait, PATIENCE_S)
         tasks += [asyncio.ensure_future(mllm.answer(request)) for request in requests[1:]]
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0)  # all of them arrive within one turn of the loop
         release.set()
         return list(await asyncio.gather(*tasks))
 
-    asyncio.run_coroutine_threadsafe(ask(), event_loop()).result(10)
+    asyncio.run_coroutine_threadsafe(ask(), event_loop()).result(PATIENCE_S)
     assert [asked for _, asked in inner.batches] == [["0"], ["1", "2", "3", "4"]]
 
 
@@ -111,7 +118,7 @@ def test_clips_of_several_sizes_are_batches_of_their_own() -> None:
         requests = [Request(frames=clip, prompt=str(i)) for i, clip in enumerate(mixed)]
         return list(await asyncio.gather(*map(mllm.answer, requests)))
 
-    answers = asyncio.run_coroutine_threadsafe(ask(), event_loop()).result(10)
+    answers = asyncio.run_coroutine_threadsafe(ask(), event_loop()).result(PATIENCE_S)
     assert [asked for _, asked in inner.batches] == [["0", "1"], ["2"], ["3"]]
     assert [a.text for a in answers if isinstance(a, Response)] == ["0 0", "1 1", "2 0", "3 0"]
 
@@ -175,7 +182,8 @@ class Waiter(AbstractWrapper):
 def test_a_request_that_waits_for_the_others_holds_nobody_up(
     announced: bool, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(batching_module, "STALLED_S", 0.05 if not announced else 60.0)
+    if not announced:
+        monkeypatch.setattr(batching_module, "STALLED_S", 0.05)
     inner = BatchRecorder()
     mllm = Waiter(inner, announced=announced)
     mllm.query(clips(3), ["a", "late", "b"])

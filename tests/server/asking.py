@@ -72,7 +72,7 @@ def ask(
     method: str = "POST",
     path: str = "/v1/chat/completions",
     headers: Mapping[str, str] | None = None,
-    timeout_s: float = 30,
+    timeout_s: float = 600,
 ) -> Reply:
     connection = http.client.HTTPConnection("127.0.0.1", running.port, timeout=timeout_s)
     try:
@@ -90,3 +90,13 @@ def get(running: Running, path: str, headers: Mapping[str, str] | None = None) -
 def ask_all(running: Running, bodies: Iterable[bytes], at_once: int = 8) -> list[Reply]:
     with ThreadPoolExecutor(at_once) as pool:
         return list(pool.map(lambda sent: ask(running, sent), bodies))
+
+
+def changed(clip: Tensor, **changes: object) -> bytes:
+    """A request about a clip with some fields in place of the usual ones."""
+    return json.dumps({**fields(clip), **changes}).encode()
+
+
+def with_url(url: object) -> list[dict[str, object]]:
+    parts = [{"type": "text", "text": "?"}, {"type": "image_url", "image_url": {"url": url}}]
+    return [{"role": "user", "content": parts}]

@@ -110,7 +110,7 @@ def test_serves_until_ctrl_c(clip: Tensor, tmp_path: Path) -> None:
         with urllib.request.urlopen(request) as reply:
             assert json.load(reply)["choices"]
         process.send_signal(signal.SIGINT)
-        *_, sums = process.communicate(timeout=60)[0].splitlines()
+        *_, sums = process.communicate(timeout=600)[0].splitlines()
     assert process.returncode == 0
     assert json.loads(sums)["answered"] == 1
     assert len(journal.read_text().splitlines()) == 1
