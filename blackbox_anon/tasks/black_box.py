@@ -124,6 +124,8 @@ class BlackBoxAnonymization(AbstractTask):
         self.register_buffer("failed", torch.zeros(len(KINDS), dtype=torch.int64))
         self.skipped = False
         """Whether the last batch was given up; the same on all processes."""
+        self.asking = False
+        """Whether the black box is being asked about a step, which has changed nothing so far."""
         self.scalars: dict[str, Tensor] = {}
         """What the last step logged, ``train/...`` and ``mllm/...``; each a scalar."""
         self.seen: dict[str, Tensor] = {}
@@ -197,7 +199,7 @@ class BlackBoxAnonymization(AbstractTask):
 
         def losses(evaluated: Tensor) -> Tensor:
             times = len(evaluated) // len(prompts)
-            answers = self.mllm.query(self.anonymizer.release(evaluated), prompts * times)
+            answers = self._query(self.anonymizer.release(evaluated), prompts * times)
             self._tally += self._training_calls.tally(answers)
             blocks = [answers[i * len(prompts) :][: len(prompts)] for i in range(times)]
             parts = [answered_part(block, batch) for block in blocks]
@@ -210,7 +212,7 @@ class BlackBoxAnonymization(AbstractTask):
         return BlackBoxProblem(
             anonymize=anonymize,
             losses=losses,
-            mean_over_ranks=lambda values: self._over_ranks(values, "mean"),
+            mean_over_ranks=self._mean_unless_stopped,
             min_valid_share=self.failures.min_valid_share,
             anonymize_each=anonymize_each,
             asked=self.asked(batch),
@@ -227,6 +229,7 @@ class BlackBoxAnonymization(AbstractTask):
         """Estimate the utility gradient, again where too few answered; ``None`` is given up."""
         theta, problem = flat.flatten(self.trained), self.problem(batch)
         self._tally.zero_()
+        self.asking = True
         for attempt in range(self.failures.attempts):
             self.repeated_steps += attempt > 0
             state = RandomState(theta.device)
@@ -237,8 +240,14 @@ class BlackBoxAnonymization(AbstractTask):
                 state.restore()
             self._count_calls()
             if estimate is not None:
-                return estimate
-        return None
+                break
+        self.asking = False
+        return estimate
+
+    def _mean_unless_stopped(self, values: Tensor) -> Tensor:
+        """Average over all processes; they stop together if one of them cannot go on."""
+        self._stop.agree(self.trainer)
+        return self._over_ranks(values, "mean")
 
     def _count_calls(self) -> None:
         """Add what all processes asked; they stop together where too much failed."""
@@ -246,7 +255,9 @@ class BlackBoxAnonymization(AbstractTask):
         self._tally.zero_()
         self.queries += tally[0]
         self.failed += tally[1:]
-        self._training_calls.add(tally)
+        with self._stop.holding(self.trainer):
+            self._training_calls.add(tally)
+        self._stop.agree(self.trainer)
 
     def _step_reviewer(
         self, optimizer: LightningOptimizer, anonymized: Tensor, batch: PrivacyBatch
