@@ -23,6 +23,11 @@ from tests.tasks.parts import B, RecordingMLLM, make_data, make_task, make_train
 STEPS = 3  # 12 clips, 2 a rank and step
 
 
+def watch() -> None:
+    """From here on, let a rank that waits for the other say where."""
+    faulthandler.dump_traceback_later(240, exit=True)
+
+
 def train(rank: int, folder: str, port: int) -> None:
     os.environ |= {
         "MASTER_ADDR": "127.0.0.1",
@@ -33,7 +38,7 @@ def train(rank: int, folder: str, port: int) -> None:
         "OMP_NUM_THREADS": "1",
     }
     torch.set_num_threads(1)
-    faulthandler.dump_traceback_later(240, exit=True)  # a rank that waits for the other says where
+    watch()
     warnings.simplefilter("ignore")  # they are errors in the one-process tests
     found = {}
     for name, estimator in (
@@ -55,6 +60,7 @@ def train(rank: int, folder: str, port: int) -> None:
         found[name] = {"state": state, "asked": seen, "made": mllm.queries}
     found["flaky"] = train_flaky(rank, Path(folder) / "flaky")
     for name, cap in CAPS.items():
+        watch()
         found[name] = train_capped(Path(folder) / name, cap)
     torch.save(found, Path(folder) / f"{rank}.pt")
 

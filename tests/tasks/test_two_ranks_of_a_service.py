@@ -17,7 +17,7 @@ CONFIGS = (ROOT / "configs" / "demo_service.yaml", Path(__file__).with_name("two
 BUDGETED = "--model.init_args.mllm" + 2 * ".init_args.mllm" + ".init_args"
 STEP = 2 * 2 * 2 * 2  # processes, clips, directions, plus and minus
 NEEDED = 2 * (2 * STEP + 4)  # two epochs of two steps and a validation
-PATIENCE_S = 900
+PATIENCE_S = 3600  # only a process that hangs waits as long
 RUN = "runs/demo_service"
 
 
