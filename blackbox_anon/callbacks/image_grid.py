@@ -1,5 +1,6 @@
 """Before and after, in TensorBoard."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -14,15 +15,17 @@ from blackbox_anon.mllms import to_uint8
 class BeforeAfterImages(Callback):
     """Every ``every`` steps, draw a few clips raw above anonymized; the x axis is queries.
 
-    A batch that the task gave up is no step, and not drawn.
+    A batch that the task gave up is no step, and not drawn. The pictures hold raw pixels, readable
+    by whoever reads the logs, unless ``raw`` is off.
 
     Args:
         every: Steps between pictures.
         count: Samples to show.
+        raw: Draw the raw frames too (``before_after``), or the anonymized ones only (``after``).
     """
 
-    def __init__(self, *, every: int = 50, count: int = 4) -> None:
-        self.every, self.count = every, count
+    def __init__(self, *, every: int = 50, count: int = 4, raw: bool = True) -> None:
+        self.every, self.count, self.raw = every, count, raw
 
     @override
     def on_train_batch_end(
@@ -42,9 +45,10 @@ class BeforeAfterImages(Callback):
             or (int(getattr(pl_module, "steps", 0)) - 1) % self.every
         ):
             return
-        grid = before_after_grid(seen["raw"][: self.count], seen["anonymized"][: self.count])
+        rows = [seen[name][: self.count] for name in ("raw", "anonymized")]
+        grid = before_after_grid(*rows) if self.raw else frame_grid(rows[1:])
         step = int(getattr(pl_module, "queries", trainer.global_step))
-        logger.experiment.add_image("before_after", grid, step)
+        logger.experiment.add_image("before_after" if self.raw else "after", grid, step)
 
 
 def before_after_grid(raw: Tensor, anonymized: Tensor, frames: int = 4) -> Tensor:
@@ -58,11 +62,24 @@ def before_after_grid(raw: Tensor, anonymized: Tensor, frames: int = 4) -> Tenso
     Returns:
         uint8 image, ``(3, 2 * B * H, frames * W)``; one frame wide for images.
     """
-    both = torch.stack([raw, anonymized], dim=1)
-    if raw.ndim == 4:
-        both = both.unsqueeze(2)
-    chosen = torch.linspace(0, both.shape[2] - 1, min(frames, both.shape[2])).round().long()
-    tiles = to_uint8(both[:, :, chosen].float())
-    batch, two, count, channels, height, width = tiles.shape
+    return frame_grid([raw, anonymized], frames)
+
+
+def frame_grid(versions: Sequence[Tensor], frames: int = 4) -> Tensor:
+    """Tile samples, with a row of frames for each of ``V`` versions.
+
+    Args:
+        versions: Each ``(B, T, 3, H, W)`` or ``(B, 3, H, W)``, in ``[0, 1]``.
+        frames: Frames of a clip to show, evenly spaced.
+
+    Returns:
+        uint8 image, ``(3, V * B * H, frames * W)``; one frame wide for images.
+    """
+    stacked = torch.stack(list(versions), dim=1)
+    if versions[0].ndim == 4:
+        stacked = stacked.unsqueeze(2)
+    chosen = torch.linspace(0, stacked.shape[2] - 1, min(frames, stacked.shape[2])).round().long()
+    tiles = to_uint8(stacked[:, :, chosen].float())
+    batch, rows, count, channels, height, width = tiles.shape
     ordered = tiles.permute(3, 0, 1, 4, 2, 5)
-    return ordered.reshape(channels, batch * two * height, count * width)
+    return ordered.reshape(channels, batch * rows * height, count * width)

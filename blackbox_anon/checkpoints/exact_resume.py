@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_info
 from typing_extensions import override
 
 from blackbox_anon.checkpoints.fingerprint import differences, fingerprint
@@ -16,7 +17,7 @@ from blackbox_anon.checkpoints.random_state import random_state, restore_random_
 from blackbox_anon.checkpoints.run_folder import RunFolder
 from blackbox_anon.checkpoints.step_boundary import before_this_batch
 from blackbox_anon.checkpoints.stop_signals import StopSignals
-from blackbox_anon.errors import CheckpointError
+from blackbox_anon.errors import BudgetExhaustedError, CheckpointError
 
 
 class ExactResume(Callback):
@@ -26,8 +27,9 @@ class ExactResume(Callback):
     callbacks, the place in the data, random generators, and how long the logs were. A run that is
     killed goes on from the newest one; the steps after it are done again, ask the black box the
     same questions byte for byte (a cache answers them), and end with the same bits. SIGTERM and
-    Ctrl-C end the run after the current step, with a checkpoint. Where a step fails, say at an
-    exhausted budget, the reviewer may have been trained already, so nothing is saved then.
+    Ctrl-C end the run after the current step, with a checkpoint. So does a cap that is reached
+    while a step asks the black box, as the step has changed nothing then; after other errors the
+    run goes on from the checkpoint before.
 
     ``blackbox-anon fit`` adds this callback and continues by itself. In Python::
 
@@ -72,6 +74,7 @@ class ExactResume(Callback):
         self._last_step = 0
         self._sizes: dict[str, int] = {}
         self._random: dict[str, Any] | None = None
+        self._before: dict[str, Any] = {}  # the random state at the start of the step
 
     def folder(self, trainer: Trainer) -> RunFolder:
         """Return the run's folder."""
@@ -138,14 +141,14 @@ class ExactResume(Callback):
         if self._random is not None and trainer.is_global_zero:
             restore_random_state(self._random)  # here, as here it was saved
         self._random = None
+        self._before = random_state()
         steps = trainer.fit_loop.total_batch_idx  # all that is theirs is done, see step_boundary
         stop = trainer.strategy.reduce_boolean_decision(
             self._signals.received is not None, all=False
         )
         self._due = self._due or stop or (steps > 0 and steps % self.every_n_steps == 0)
-        resumable = batch_idx > 0 or trainer.max_steps == -1  # else Lightning repeats an epoch
-        if self._due and resumable and steps > self._last_step:
-            self._save(trainer, steps)
+        if self._due:
+            self._save_if_new(trainer)
         if stop:
             self._signals.obey()
 
@@ -166,12 +169,16 @@ class ExactResume(Callback):
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         self._signals.restore()
+        if isinstance(exception, BudgetExhaustedError) and getattr(pl_module, "asking", False):
+            self._save_if_new(trainer)  # all processes raised it
+            rank_zero_info("The run is saved: with a higher cap the same command goes on from here")
         if self._folder is not None:
             self._folder.unlock()
 
     @override
     def state_dict(self) -> dict[str, Any]:
-        return {"step": self._last_step, "random": random_state(), "logs": self._sizes}
+        drawn = self._before if self._saving else random_state()
+        return {"step": self._last_step, "random": drawn, "logs": self._sizes}
 
     @override
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -183,6 +190,12 @@ class ExactResume(Callback):
     ) -> None:
         if self._saving:
             before_this_batch(checkpoint["loops"])
+
+    def _save_if_new(self, trainer: Trainer) -> None:
+        steps = trainer.fit_loop.total_batch_idx
+        within = trainer.fit_loop.batch_idx > 0 or trainer.max_steps == -1
+        if within and steps > self._last_step:  # else Lightning repeats an epoch
+            self._save(trainer, steps)
 
     def _save(self, trainer: Trainer, steps: int) -> None:
         for logger in trainer.loggers:

@@ -13,7 +13,15 @@ from blackbox_anon.anonymizers import UNetAnonymizer
 from blackbox_anon.judges import AbstractJudge, RetrainedClassifier
 from blackbox_anon.metrics import ClassMeanAveragePrecision, SampleMean
 from blackbox_anon.metrics.functional import sample_ids
-from blackbox_anon.mllms import AbstractMLLM, Response, check_black_box
+from blackbox_anon.mllms import (
+    AbstractMLLM,
+    AnonymizedFrames,
+    Answer,
+    Failure,
+    RawFrames,
+    Response,
+    check_black_box,
+)
 from blackbox_anon.reviewers import AbstractReviewer
 from blackbox_anon.tasks.answered import Answered, answered_part
 from blackbox_anon.tasks.failure_log import FailureLog
@@ -21,10 +29,12 @@ from blackbox_anon.tasks.failure_policy import FailurePolicy
 from blackbox_anon.tasks.guards import refuse_unsupported
 from blackbox_anon.tasks.privacy_test import PrivacyTest
 from blackbox_anon.tasks.results import utility_result, write_results
+from blackbox_anon.tasks.together import StopTogether
 from blackbox_anon.types import PrivacyBatch, UtilityBatch
 
 UTILITY_LOADER = 0
 STAGES = ("val", "test")
+_UNASKED = Failure(kind="server_error", message="not asked: the run stops")
 
 
 class AbstractTask(LightningModule, ABC):
@@ -77,6 +87,7 @@ class AbstractTask(LightningModule, ABC):
         self.failures = failures or FailurePolicy()
         self._calls = FailureLog(self.failures)  # of the current validation or test
         self._logged: dict[str, Metric] = {}  # the utility metrics of the current test
+        self._stop = StopTogether()
 
     evaluation_queries: Tensor
 
@@ -216,8 +227,9 @@ class AbstractTask(LightningModule, ABC):
     def _evaluate_utility(self, batch: UtilityBatch, stage: str) -> None:
         prompts = self.prompts(batch)
         released = self.anonymizer.release(self(batch["frames"]))
-        answers = self.mllm.query(released, prompts)
-        self._calls.add(self._calls.tally(answers))  # this process's: shares may be unequal
+        answers = self._query(released, prompts)
+        with self._stop.holding(self.trainer):
+            self._calls.add(self._calls.tally(answers))  # this process's: shares may be unequal
         part = answered_part(answers, batch)
         ids = sample_ids(part.batch["name"])
         losses, scores = self._judge(part)
@@ -229,6 +241,16 @@ class AbstractTask(LightningModule, ABC):
         self._log_metrics(metrics)
         if stage == "test":
             self._logged |= metrics
+
+    def _query(
+        self, frames: AnonymizedFrames | RawFrames, prompts: Sequence[str]
+    ) -> Sequence[Answer]:
+        """Ask the black box; nobody has answered where all processes are about to stop."""
+        answers: Sequence[Answer] = [_UNASKED] * len(prompts)
+        if not self._stop.due:
+            with self._stop.holding(self.trainer):
+                answers = self.mllm.query(frames, prompts)
+        return answers
 
     def _judge(self, part: Answered) -> tuple[Tensor, Tensor]:
         """Return losses and scores of what was answered."""
@@ -248,7 +270,9 @@ class AbstractTask(LightningModule, ABC):
         """
         self._calls.total = self._over_ranks(self._calls.total.to(self.device), "sum").cpu()
         self.evaluation_queries += self._calls.asked
-        self._calls.require_an_answer()
+        with self._stop.holding(self.trainer):
+            self._calls.require_an_answer()
+        self._stop.agree(self.trainer)
         failed = self._calls.failed
         self.log(f"{stage}/failed", float(sum(failed.values())), sync_dist=True)
         return failed

@@ -124,6 +124,8 @@ class BlackBoxAnonymization(AbstractTask):
         self.register_buffer("failed", torch.zeros(len(KINDS), dtype=torch.int64))
         self.skipped = False
         """Whether the last batch was given up; the same on all processes."""
+        self.asking = False
+        """Whether the black box is being asked about a step, which has changed nothing so far."""
         self.scalars: dict[str, Tensor] = {}
         """What the last step logged, ``train/...`` and ``mllm/...``; each a scalar."""
         self.seen: dict[str, Tensor] = {}
@@ -174,7 +176,7 @@ class BlackBoxAnonymization(AbstractTask):
         """Pose a batch to an estimator: ``anonymize(theta)`` beside ``losses(frames)``."""
         posed = PosedBatch(
             self.anonymizer,
-            self.mllm,
+            self._query,
             batch,
             self.prompts(batch),
             judge=self._judge,
@@ -184,7 +186,7 @@ class BlackBoxAnonymization(AbstractTask):
         return BlackBoxProblem(
             anonymize=posed.anonymize,
             losses=posed.losses,
-            mean_over_ranks=lambda values: self._over_ranks(values, "mean"),
+            mean_over_ranks=self._mean_unless_stopped,
             min_valid_share=self.failures.min_valid_share,
             anonymize_each=posed.anonymize_each,
             asked=self.asked(batch),
@@ -201,7 +203,8 @@ class BlackBoxAnonymization(AbstractTask):
         """Estimate the utility gradient, again where too few answered; ``None`` is given up."""
         theta, problem = flat.flatten(self.trained), self.problem(batch)
         self._calls_of_step.forget()
-        return estimate_again(
+        self.asking = True
+        estimate = estimate_again(
             self.estimator,
             theta,
             problem,
@@ -209,14 +212,23 @@ class BlackBoxAnonymization(AbstractTask):
             repeated=self.repeated_steps,
             after_each=self._count_calls,
         )
+        self.asking = False
+        return estimate
+
+    def _mean_unless_stopped(self, values: Tensor) -> Tensor:
+        """Average over all processes; they stop together if one of them cannot go on."""
+        self._stop.agree(self.trainer)
+        return self._over_ranks(values, "mean")
 
     def _count_calls(self) -> None:
         """Add what all processes asked; they stop together where too much failed."""
-        self._calls_of_step.add_up(
-            lambda own: self._over_ranks(own.to(self.device), "sum"),
-            queries=self.queries,
-            failed=self.failed,
-        )
+        with self._stop.holding(self.trainer):
+            self._calls_of_step.add_up(
+                lambda own: self._over_ranks(own.to(self.device), "sum"),
+                queries=self.queries,
+                failed=self.failed,
+            )
+        self._stop.agree(self.trainer)
 
     def _step_reviewer(
         self, optimizer: LightningOptimizer, anonymized: Tensor, batch: PrivacyBatch

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from blackbox_anon.anonymizers import UNetAnonymizer
-from blackbox_anon.mllms import AbstractMLLM, Answer
+from blackbox_anon.mllms import AnonymizedFrames, Answer, RawFrames
 from blackbox_anon.tasks import parameters as flat
 from blackbox_anon.tasks.answered import Answered, answered_part
 from blackbox_anon.types import UtilityBatch
@@ -20,7 +20,7 @@ class PosedBatch:
 
     Args:
         anonymizer: Whose trained part takes the parameters.
-        mllm: The black box.
+        query: Asks the black box about released frames.
         batch: The samples.
         prompts: A question about each of them, ``B``.
         judge: Losses and scores of what was answered.
@@ -32,7 +32,7 @@ class PosedBatch:
     def __init__(
         self,
         anonymizer: UNetAnonymizer,
-        mllm: AbstractMLLM,
+        query: Callable[[AnonymizedFrames | RawFrames, Sequence[str]], Sequence[Answer]],
         batch: UtilityBatch,
         prompts: list[str],
         *,
@@ -40,7 +40,7 @@ class PosedBatch:
         hear: Callable[[Sequence[Answer]], None],
         seen: dict[str, Tensor],
     ) -> None:
-        self._anonymizer, self._mllm = anonymizer, mllm
+        self._anonymizer, self._query = anonymizer, query
         self._batch, self._frames, self._prompts = batch, batch["frames"], prompts
         self._judge, self._hear, self._seen = judge, hear, seen
         self._features = [level.float() for level in anonymizer.features(self._frames)]
@@ -69,7 +69,7 @@ class PosedBatch:
         """
         size = len(self._prompts)
         times = len(frames) // size
-        answers = self._mllm.query(self._anonymizer.release(frames), self._prompts * times)
+        answers = self._query(self._anonymizer.release(frames), self._prompts * times)
         self._hear(answers)
         blocks = [answers[i * size :][:size] for i in range(times)]
         parts = [answered_part(block, self._batch) for block in blocks]

@@ -20,6 +20,17 @@ def test_images_reach_tensorboard_at_their_query_count(tmp_path: Path) -> None:
     assert (images[0].height, images[0].width) == (2 * 32, 2 * 32)
 
 
+def test_raw_frames_can_be_kept_out(tmp_path: Path) -> None:
+    logger = TensorBoardLogger(tmp_path)
+    callback = BeforeAfterImages(count=1, raw=False)
+    make_trainer(tmp_path, logger=logger, callbacks=[callback]).fit(make_task(), make_data())
+    events = EventAccumulator(logger.log_dir)
+    events.Reload()
+    assert events.Tags()["images"] == ["after"]
+    [image] = events.Images("after")
+    assert (image.height, image.width) == (32, 2 * 32)
+
+
 def test_without_tensorboard_nothing_happens(tmp_path: Path) -> None:
     make_trainer(tmp_path, callbacks=[BeforeAfterImages()]).fit(make_task(), make_data())
     assert not list(tmp_path.rglob("*tfevents*"))

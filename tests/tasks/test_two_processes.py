@@ -7,7 +7,11 @@ import torch
 from torch import Tensor
 
 from blackbox_anon.callbacks import CollapseGuard, HistoryRecorder
+from blackbox_anon.checkpoints import ExactResume
+from blackbox_anon.errors import BudgetExhaustedError
 from blackbox_anon.estimators import CriticalHistory, CriticalHistorySPSA, OutputSpaceSPSA
+from blackbox_anon.ledger import read_summary
+from blackbox_anon.mllms import BudgetedMLLM
 from blackbox_anon.tasks import ActionRecognition, FailurePolicy
 from tests.mllms_fakes import FlakyMLLM
 from tests.tasks.parts import B, RecordingMLLM, make_data, make_task, make_trainer
@@ -40,7 +44,34 @@ def train(rank: int, folder: Path) -> dict[str, dict[str, Any]]:
         state = fit(task, folder / name)
         seen = torch.stack([frames for frames, _ in mllm.asked[:STEPS]])
         found[name] = {"state": state, "asked": seen, "made": mllm.queries}
+    found |= {name: train_capped(folder / name, cap) for name, cap in CAPS.items()}
     return found | {"flaky": train_flaky(rank, folder / "flaky")}
+
+
+# Of the calls that the run needs: 8 in each of 3 steps, then 4 in a validation.
+CAPS = {"capped": 13, "capped in validation": 26}
+
+
+def train_capped(folder: Path, cap: int) -> dict[str, object]:
+    """Share a cap that is reached in the middle of a step, by one process before the other."""
+    folder.mkdir(exist_ok=True)
+    mllm = BudgetedMLLM(RecordingMLLM(), path=str(folder / "ledger.db"), max_queries=cap)
+    task = make_task(mllm, estimator=CriticalHistorySPSA(0.05, capacity=2))
+    resume = ExactResume(dirpath=str(folder / "resume"))
+    trainer = make_trainer(
+        folder,
+        devices=2,
+        strategy="ddp_find_unused_parameters_true",
+        callbacks=[resume],
+        limit_val_batches=1.0,
+    )
+    said = ""
+    try:
+        trainer.fit(task, make_data(train_clips=4 * STEPS, val_clips=4))
+    except BudgetExhaustedError as error:
+        said = str(error)
+    saved = [path.name for path in resume.folder(trainer).checkpoints()]
+    return {"steps": int(task.steps), "said": said, "saved": saved}
 
 
 # Of the answers to each call. Both ranks lose the third step and ask again; in validation the
@@ -60,6 +91,10 @@ def train_flaky(rank: int, folder: Path) -> dict[str, object]:
 def test_ranks_agree_after_every_step(tmp_path: Path) -> None:
     first, second = on_two_ranks(train, tmp_path)
     assert_flaky_ranks_agree(first["flaky"], second["flaky"])
+    for name, cap in CAPS.items():
+        assert_capped_ranks_stop(first[name], second[name], cap // 8)
+        assert read_summary(tmp_path / name / "ledger.db").attempts() == cap
+    assert first["capped"]["saved"] == ["resume-step=00000001.ckpt"]
     for name in ("critical", "output-space"):
         ours, theirs = first[name], second[name]
         assert not torch.equal(ours["asked"], theirs["asked"]), "both ranks read the same clips"
@@ -71,6 +106,14 @@ def test_ranks_agree_after_every_step(tmp_path: Path) -> None:
         assert (tmp_path / name / "last_good.ckpt").is_file()
         rows = (tmp_path / name / "history.jsonl").read_text().splitlines()
         assert len(rows) == STEPS, "one line per step, from one rank"
+
+
+def assert_capped_ranks_stop(ours: dict[str, Any], theirs: dict[str, Any], steps: int) -> None:
+    """Both after the same step; who did not meet the cap itself says that another one did."""
+    for found in (ours, theirs):
+        assert "cap of queries is reached" in found["said"] or "another process" in found["said"]
+        assert found["steps"] == steps
+    assert any("cap of queries is reached" in found["said"] for found in (ours, theirs))
 
 
 def assert_flaky_ranks_agree(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
