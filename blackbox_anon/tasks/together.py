@@ -12,7 +12,7 @@ from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from blackbox_anon.errors import BlackboxAnonError, BudgetExhaustedError, TooManyFailuresError
 
 _KINDS = (BlackboxAnonError, TooManyFailuresError, BudgetExhaustedError)  # the last one counts most
-_PATIENCE_S = 60.0
+_PATIENCE_S = 120.0
 
 
 class StopTogether:
@@ -45,7 +45,8 @@ class StopTogether:
         """Raise on every process if any of them holds an error; all must call it equally often.
 
         Raises:
-            BlackboxAnonError: The process's own, or one of the gravest kind that another one holds.
+            BlackboxAnonError: Of the gravest kind that any process holds, the same on all of them;
+                the process's own if it is of that kind.
         """
         if trainer.world_size == 1:
             return
@@ -55,7 +56,11 @@ class StopTogether:
         if not found:
             return
         _outlive_launched(trainer)
-        raise own or _KINDS[found - 1]("another process of this run stopped; its message says why")
+        if own is not None and _gravity(own) == found:
+            raise own
+        raise _KINDS[found - 1](
+            "another process of this run stopped; its message says why"
+        ) from own
 
 
 def _gravity(error: BlackboxAnonError | None) -> int:
