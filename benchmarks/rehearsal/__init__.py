@@ -1,0 +1,1 @@
+"""Whole runs against ``mllm-server``, and what both sides say happened."""
