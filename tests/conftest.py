@@ -1,5 +1,6 @@
 """Shared by all tests: one seed, ``--runslow``, and the fake data sets."""
 
+import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +22,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure() -> None:
-    """Take Ctrl-C, which a shell's background job ignores, so that programs under test do too."""
+    """Take Ctrl-C, which a shell's background job ignores, so that programs under test do too.
+
+    Memory comes in large pages, as on the command line: some machines are slow with small ones.
+    """
+    os.environ.setdefault("THP_MEM_ALLOC_ENABLE", "1")
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
