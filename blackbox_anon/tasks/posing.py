@@ -24,6 +24,7 @@ class PosedBatch:
         batch: The samples.
         prompts: A question about each of them, ``B``.
         judge: Losses and scores of what was answered.
+        meanwhile: Called while a query is in flight, see :meth:`AbstractMLLM.query`.
         hear: Gets the answers of every call, failed ones too.
         seen: Takes the ``raw`` frames, the first version's ``anonymized`` frames, and all
             ``scores``.
@@ -39,8 +40,9 @@ class PosedBatch:
         judge: Callable[[Answered], tuple[Tensor, Tensor]],
         hear: Callable[[Sequence[Answer]], None],
         seen: dict[str, Tensor],
+        meanwhile: Callable[[], None] | None = None,
     ) -> None:
-        self._anonymizer, self._mllm = anonymizer, mllm
+        self._anonymizer, self._mllm, self._meanwhile = anonymizer, mllm, meanwhile
         self._batch, self._frames, self._prompts = batch, batch["frames"], prompts
         self._judge, self._hear, self._seen = judge, hear, seen
         self._features = [level.float() for level in anonymizer.features(self._frames)]
@@ -69,7 +71,8 @@ class PosedBatch:
         """
         size = len(self._prompts)
         times = len(frames) // size
-        answers = self._mllm.query(self._anonymizer.release(frames), self._prompts * times)
+        released = self._anonymizer.release(frames)
+        answers = self._mllm.query(released, self._prompts * times, meanwhile=self._meanwhile)
         self._hear(answers)
         blocks = [answers[i * size :][:size] for i in range(times)]
         parts = [answered_part(block, self._batch) for block in blocks]

@@ -1,10 +1,12 @@
+import asyncio
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from benchmarks.step_overhead import BLACK_BOX, Stopwatch, measure
+from benchmarks.clocks import InFlight, Stopwatch
+from benchmarks.step_overhead import BLACK_BOX, measure, measure_service
 
 
 class Worker:
@@ -35,6 +37,44 @@ def test_a_call_that_raises_is_counted_and_closed() -> None:
         worker.fail()
     assert watch.seconds["fail"] > 0
     assert len(watch._inner) == 1
+
+
+def test_calls_at_once_count_once() -> None:
+    """Two calls in flight together, then a pause, then a third; each ends when it is told to."""
+    clock = InFlight()
+
+    async def main() -> float:
+        gates = [asyncio.Event() for _ in range(3)]
+        call = clock.timed(asyncio.Event.wait)
+        tasks = [asyncio.create_task(call(gate)) for gate in gates[:2]]
+        start = time.perf_counter()
+        await asyncio.sleep(0.05)
+        gates[0].set()
+        await tasks[0]
+        assert clock.seconds == 0, "one is still in flight"
+        gates[1].set()
+        await tasks[1]
+        first = time.perf_counter() - start
+        assert 0.05 <= clock.seconds <= first
+        await asyncio.sleep(0.05)
+        gates[2].set()
+        await call(gates[2])
+        return first
+
+    first = asyncio.run(main())
+    assert clock.seconds < first + 0.05
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Lightning's, about a run of three steps
+def test_shares_of_a_service_are_those_of_a_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["step_overhead"])
+    found = measure_service(1, 2, str(tmp_path), 0.2)
+    assert found["calls"] == 3 * 32
+    assert 0 < found["outside_share"] < found["off_the_wire_share"] < 1
+    assert sum(found["ms_per_step"].values()) == pytest.approx(found["total_ms_per_step"])
 
 
 @pytest.mark.slow
