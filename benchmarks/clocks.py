@@ -11,9 +11,14 @@ from typing_extensions import override
 
 
 class Stopwatch:
-    """Sums the time that timed calls spend outside other timed calls."""
+    """Sums the time that timed calls spend outside other timed calls.
 
-    def __init__(self) -> None:
+    Args:
+        settle: Called before the clock is read: waits for what a GPU was told to do.
+    """
+
+    def __init__(self, settle: Callable[[], object] | None = None) -> None:
+        self._settle = settle or (lambda: None)
         self.seconds: defaultdict[str, float] = defaultdict(float)
         self._inner = [0.0]  # time of timed calls inside each open one
 
@@ -22,11 +27,13 @@ class Stopwatch:
 
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # passes everything through
+            self._settle()
             start = time.perf_counter()
             self._inner.append(0.0)
             try:
                 return function(*args, **kwargs)
             finally:
+                self._settle()
                 spent = time.perf_counter() - start
                 self.seconds[name] += spent - self._inner.pop()
                 self._inner[-1] += spent

@@ -42,9 +42,9 @@ REST = "rest (Lightning's loop, data)"
 
 def measure(warmup: int, steps: int, folder: str, config: str = "demo.yaml") -> dict[str, Any]:
     """Run the demo's training for a few steps and return milliseconds per step by part."""
-    cli = _demo(warmup + steps, folder, config)
-    clock = _fit(cli, warmup, steps)
-    found = _parts(cli.model, clock)
+    cli = demo(warmup + steps, folder, config)
+    clock = fit(cli.model, cli.trainer, cli.datamodule, warmup, steps)
+    found = parts(cli.model, clock)
     black_box = found["ms_per_step"][BLACK_BOX]
     return {**found, "outside_to_black_box": found["total_ms_per_step"] / black_box - 1}
 
@@ -78,7 +78,7 @@ def measure_service(
         patch.object(Transport, "post", requests.timed(Transport.post)),
     ):
         arguments = [*service_arguments(folder, service.base_url), *more]
-        cli = _demo(warmup + steps, folder, config, arguments)
+        cli = demo(warmup + steps, folder, config, arguments)
         task = cli.model
         assert isinstance(task.mllm, AbstractAsyncMLLM)
         task.mllm._answer_all = queries.timed(task.mllm._answer_all)  # type: ignore[method-assign]  # a timer
@@ -88,11 +88,11 @@ def measure_service(
             "on the wire": lambda: requests.seconds,
             "thread": lambda: time.thread_time() - asking.seconds,
         }
-        clock = _fit(cli, warmup, steps, clocks)
+        clock = fit(task, cli.trainer, cli.datamodule, warmup, steps, clocks)
         calls = service.stats()["received"]
     total = clock.seconds["total"]
     return {
-        **_parts(task, clock),
+        **parts(task, clock),
         "service_latency_s": latency_s,
         "overlap": task.overlap,
         "calls": calls,
@@ -113,28 +113,32 @@ def service_arguments(folder: str, base_url: str) -> list[str]:
     ]
 
 
-def _fit(
-    cli: LightningCLI,
+def fit(
+    task: ActionRecognition,
+    trainer: Trainer,
+    data: LightningDataModule,
     warmup: int,
     steps: int,
     clocks: Mapping[str, Callable[[], float]] | None = None,
 ) -> Between:
-    task, watch = cli.model, Stopwatch()
-    assert isinstance(task, ActionRecognition)
+    """Train for ``warmup`` and ``steps`` with timers around everything, and return them."""
+    on_gpu = trainer.strategy.root_device.type == "cuda"
+    watch = Stopwatch(torch.cuda.synchronize if on_gpu else None)
     _time_task(watch, task)
-    _time_surroundings(watch, cli.trainer)
+    _time_surroundings(watch, trainer)
     clock = Between(watch, warmup, steps, clocks)
-    cli.trainer.callbacks.append(clock)  # type: ignore[attr-defined]  # a list
-    cli.trainer.fit(task, cli.datamodule)
+    trainer.callbacks.append(clock)  # type: ignore[attr-defined]  # a list
+    trainer.fit(task, data)
     return clock
 
 
-def _parts(task: ActionRecognition, clock: Between) -> dict[str, Any]:
-    parts = {name: 1000 * seconds / clock.steps for name, seconds in clock.parts.items()}
+def parts(task: ActionRecognition, clock: Between) -> dict[str, Any]:
+    """Return milliseconds per step by part, their sum, and where they were measured."""
+    spent = {name: 1000 * seconds / clock.steps for name, seconds in clock.parts.items()}
     total = 1000 * clock.seconds["total"] / clock.steps
-    parts[REST] = total - sum(parts.values())
+    spent[REST] = total - sum(spent.values())
     return {
-        "ms_per_step": dict(sorted(parts.items(), key=lambda item: -item[1])),
+        "ms_per_step": dict(sorted(spent.items(), key=lambda item: -item[1])),
         "total_ms_per_step": total,
         "history_mb": _history_megabytes(task),
         "steps": clock.steps,
@@ -143,7 +147,8 @@ def _parts(task: ActionRecognition, clock: Between) -> dict[str, Any]:
     }
 
 
-def _demo(steps: int, folder: str, config: str, more: Iterable[str] = ()) -> LightningCLI:
+def demo(steps: int, folder: str, config: str, more: Iterable[str] = ()) -> LightningCLI:
+    """Make a config's task, data and trainer, to be trained for ``steps``."""
     return LightningCLI(
         LightningModule,
         LightningDataModule,
@@ -190,7 +195,8 @@ def _time_task(watch: Stopwatch, task: ActionRecognition) -> None:
 def _time_surroundings(watch: Stopwatch, trainer: Trainer) -> None:
     for callback in trainer.callbacks:  # type: ignore[attr-defined]  # a list
         watch.time(f"callback {type(callback).__name__}", callback, "on_train_batch_end")
-    watch.time("log files", trainer.logger, "log_metrics", "save")
+    for logger in trainer.loggers:
+        watch.time("log files", logger, "log_metrics", "save")
 
 
 def _history_megabytes(task: ActionRecognition) -> float:

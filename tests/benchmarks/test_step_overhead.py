@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import clocks
 from benchmarks.clocks import InFlight, Stopwatch
 from benchmarks.step_overhead import BLACK_BOX, measure, measure_service
 
@@ -39,30 +40,35 @@ def test_a_call_that_raises_is_counted_and_closed() -> None:
     assert len(watch._inner) == 1
 
 
-def test_calls_at_once_count_once() -> None:
-    """Two calls in flight together, then a pause, then a third; each ends when it is told to."""
+def test_calls_at_once_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two calls from 1 to 3 and from 2 to 6, a pause, then a third from 7 to 8."""
+    now = 0.0
+    monkeypatch.setattr(clocks.time, "perf_counter", lambda: now)
     clock = InFlight()
+    call = clock.timed(asyncio.Event.wait)
 
-    async def main() -> float:
-        gates = [asyncio.Event() for _ in range(3)]
-        call = clock.timed(asyncio.Event.wait)
-        tasks = [asyncio.create_task(call(gate)) for gate in gates[:2]]
-        start = time.perf_counter()
-        await asyncio.sleep(0.05)
-        gates[0].set()
-        await tasks[0]
+    async def begin(at: float) -> tuple[asyncio.Event, asyncio.Task[bool]]:
+        nonlocal now
+        now, gate = at, asyncio.Event()
+        task = asyncio.create_task(call(gate))
+        await asyncio.sleep(0)  # until it waits
+        return gate, task
+
+    async def end(at: float, gate: asyncio.Event, task: "asyncio.Task[bool]") -> None:
+        nonlocal now
+        now = at
+        gate.set()
+        await task
+
+    async def main() -> None:
+        first, second = await begin(1.0), await begin(2.0)
+        await end(3.0, *first)
         assert clock.seconds == 0, "one is still in flight"
-        gates[1].set()
-        await tasks[1]
-        first = time.perf_counter() - start
-        assert 0.05 <= clock.seconds <= first
-        await asyncio.sleep(0.05)
-        gates[2].set()
-        await call(gates[2])
-        return first
+        await end(6.0, *second)
+        await end(8.0, *await begin(7.0))
 
-    first = asyncio.run(main())
-    assert clock.seconds < first + 0.05
+    asyncio.run(main())
+    assert clock.seconds == (6 - 1) + (8 - 7)
 
 
 @pytest.mark.slow

@@ -15,6 +15,7 @@ from blackbox_anon.estimators import CriticalHistory, CriticalHistorySPSA, Outpu
 from blackbox_anon.tasks import FailurePolicy
 from tests.mllms_fakes import FlakyMLLM
 from tests.tasks.parts import B, RecordingMLLM, make_data, make_task, make_trainer
+from tests.tasks.services import LinearService
 
 STEPS = 3  # 12 clips, 2 a rank and step
 
@@ -50,6 +51,7 @@ def train(rank: int, folder: str, port: int) -> None:
         state = {k: v.clone() for k, v in task.state_dict().items()}
         found[name] = {"state": state, "asked": seen, "made": mllm.queries}
     found["flaky"] = train_flaky(rank, Path(folder) / "flaky")
+    found["overlapping"] = train_overlapping(Path(folder) / "overlapping")
     torch.save(found, Path(folder) / f"{rank}.pt")
 
 
@@ -75,6 +77,17 @@ def train_flaky(rank: int, folder: Path) -> dict[str, object]:
     return {"state": state, "lost": sum(int(lost.sum()) for lost in mllm.lost[:-1])}
 
 
+def train_overlapping(folder: Path) -> dict[str, object]:
+    """Do the privacy half, with its collectives, while the query is in flight."""
+    policy = FailurePolicy(max_failed_share=1.0)
+    estimator = OutputSpaceSPSA()  # averages gradients after the answers
+    task = make_task(LinearService(2 * B, lost={1}), estimator=estimator, failures=policy)
+    strategy = "ddp_find_unused_parameters_true"
+    make_trainer(folder, devices=2, strategy=strategy).fit(task, make_data(train_clips=4 * STEPS))
+    assert task._overlaps
+    return {k: v.clone() for k, v in task.state_dict().items()}
+
+
 def test_ranks_agree_after_every_step(tmp_path: Path) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -82,6 +95,7 @@ def test_ranks_agree_after_every_step(tmp_path: Path) -> None:
     spawn(train, (str(tmp_path), port), nprocs=2)
     first, second = (torch.load(tmp_path / f"{rank}.pt") for rank in range(2))
     assert_flaky_ranks_agree(first["flaky"], second["flaky"])
+    assert_overlapping_ranks_agree(first["overlapping"], second["overlapping"])
     for name in ("critical", "output-space"):
         ours, theirs = first[name], second[name]
         assert not torch.equal(ours["asked"], theirs["asked"]), "both ranks read the same clips"
@@ -109,3 +123,13 @@ def assert_flaky_ranks_agree(ours: dict[str, Any], theirs: dict[str, Any]) -> No
     assert ours["state"]["queries"] == 2 * (STEPS + 1) * 2 * B
     assert ours["lost"] < theirs["lost"]
     assert ours["state"]["failed"].sum() == ours["lost"] + theirs["lost"]
+
+
+def assert_overlapping_ranks_agree(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+    local = ("running_mean", "running_var")  # of the reviewer: each rank's own batches
+    for key, tensor in ours.items():
+        if not key.endswith(local):
+            assert torch.equal(tensor, theirs[key]), key
+    assert ours["steps"] == STEPS
+    assert ours["repeated_steps"] == 1
+    assert ours["queries"] == 2 * (STEPS + 1) * 2 * B
