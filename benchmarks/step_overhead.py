@@ -4,29 +4,35 @@
 timers around the task's own methods. A timer counts what its method does itself, without the timed
 methods that it calls, so the rows add up; waiting for the workers that draw clips is in the rest.
 The bar: everything else takes no longer than the black box.
+
+``--service-latency 1`` asks a service that answers after 1 s instead, with the cache, the retries
+and the ledger of ``demo_service.yaml``. Outside the black box is then the time in which no query is
+in flight: none is being written, looked up, reserved, sent or answered. The bar: 2 % of a step.
 """
 
 import argparse
-import functools
 import json
 import platform
 import tempfile
 import time
-from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
-from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import LightningCLI
-from typing_extensions import override
 
 import blackbox_anon.lightning_cli  # noqa: F401  # its imports make short class names known
+from benchmarks.clocks import Between, InFlight, Stopwatch, ThreadTime
+from benchmarks.loopback import loopback
 from blackbox_anon.allocator import keep_memory
 from blackbox_anon.configs_path import find_config
 from blackbox_anon.estimators import BlackBoxProblem, CriticalHistory
+from blackbox_anon.mllms import AbstractAsyncMLLM
+from blackbox_anon.services.transport import Transport
 from blackbox_anon.tasks import ActionRecognition
 from blackbox_anon.types import UtilityBatch
 
@@ -34,86 +40,115 @@ BLACK_BOX, HALVES = "black box query", "anonymizer, both halves"
 REST = "rest (Lightning's loop, data)"
 
 
-class Stopwatch:
-    """Sums the time that timed calls spend outside other timed calls."""
-
-    def __init__(self) -> None:
-        self.seconds: defaultdict[str, float] = defaultdict(float)
-        self._inner = [0.0]  # time of timed calls inside each open one
-
-    def timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return ``function`` with its time counted under ``name``."""
-
-        @functools.wraps(function)
-        def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # passes everything through
-            start = time.perf_counter()
-            self._inner.append(0.0)
-            try:
-                return function(*args, **kwargs)
-            finally:
-                spent = time.perf_counter() - start
-                self.seconds[name] += spent - self._inner.pop()
-                self._inner[-1] += spent
-
-        return call
-
-    def time(self, name: str, owner: object, *methods: str) -> None:
-        """Replace methods of an object or class by timed ones."""
-        for method in methods:
-            setattr(owner, method, self.timed(name, getattr(owner, method)))
-
-
-class Between(Callback):
-    """Starts the clock after ``warmup`` steps and stops it after ``steps`` more."""
-
-    def __init__(self, watch: Stopwatch, warmup: int, steps: int) -> None:
-        self.watch, self.warmup, self.steps = watch, warmup, steps
-        self.start = self.total = 0.0
-        self.parts: dict[str, float] = {}
-
-    @override
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
-    ) -> None:
-        if batch_idx + 1 == self.warmup:
-            self.watch.seconds.clear()
-            self.start = time.perf_counter()
-        if batch_idx + 1 == self.warmup + self.steps:
-            self.total = time.perf_counter() - self.start
-            self.parts = dict(self.watch.seconds)
-
-
 def measure(warmup: int, steps: int, folder: str, config: str = "demo.yaml") -> dict[str, Any]:
     """Run the demo's training for a few steps and return milliseconds per step by part."""
-    cli = _demo(warmup + steps, folder, config)
-    task = cli.model
-    assert isinstance(task, ActionRecognition)
-    watch = Stopwatch()
-    _time_task(watch, task)
-    _time_surroundings(watch, cli.trainer)
-    clock = Between(watch, warmup, steps)
-    cli.trainer.callbacks.append(clock)  # type: ignore[attr-defined]  # a list
-    cli.trainer.fit(task, cli.datamodule)
-    parts = {name: 1000 * seconds / steps for name, seconds in clock.parts.items()}
-    total = 1000 * clock.total / steps
-    parts[REST] = total - sum(parts.values())
+    cli = demo(warmup + steps, folder, config)
+    clock = fit(cli.model, cli.trainer, cli.datamodule, warmup, steps)
+    found = parts(cli.model, clock)
+    black_box = found["ms_per_step"][BLACK_BOX]
+    return {**found, "outside_to_black_box": found["total_ms_per_step"] / black_box - 1}
+
+
+def measure_service(
+    warmup: int,
+    steps: int,
+    folder: str,
+    latency_s: float,
+    *,
+    config: str = "demo_service.yaml",
+    more: Iterable[str] = (),
+) -> dict[str, Any]:
+    """Run the training of a config against a slow service.
+
+    Args:
+        warmup: Steps that are not counted.
+        steps: Steps that are.
+        folder: For logs, cache and ledger.
+        latency_s: Time from request to reply.
+        config: ``demo_service.yaml``, or one with the same wrappers.
+        more: Further arguments of the command line.
+
+    Returns:
+        Milliseconds per step by part, and the shares of a step in which no query is in flight, and
+        in which no request is on the wire.
+    """
+    queries, requests, asking = InFlight(), InFlight(), ThreadTime()
+    with (
+        loopback(latency_s) as service,
+        patch.object(Transport, "post", requests.timed(Transport.post)),
+    ):
+        arguments = [*service_arguments(folder, service.base_url), *more]
+        cli = demo(warmup + steps, folder, config, arguments)
+        task = cli.model
+        assert isinstance(task.mllm, AbstractAsyncMLLM)
+        task.mllm._answer_all = queries.timed(task.mllm._answer_all)  # type: ignore[method-assign]  # a timer
+        task.mllm.query = asking.timed(task.mllm.query)  # type: ignore[method-assign]  # the same
+        clocks = {
+            "in flight": lambda: queries.seconds,
+            "on the wire": lambda: requests.seconds,
+            "thread": lambda: time.thread_time() - asking.seconds,
+        }
+        clock = fit(task, cli.trainer, cli.datamodule, warmup, steps, clocks)
+        calls = service.stats()["received"]
+    total = clock.seconds["total"]
     return {
-        "ms_per_step": dict(sorted(parts.items(), key=lambda item: -item[1])),
+        **parts(task, clock),
+        "service_latency_s": latency_s,
+        "overlap": task.overlap,
+        "calls": calls,
+        "outside_share": 1 - clock.seconds["in flight"] / total,
+        "outside_ms_per_step": 1000 * (total - clock.seconds["in flight"]) / steps,
+        "outside_cpu_ms_per_step": 1000 * clock.seconds["thread"] / steps,
+        "off_the_wire_share": 1 - clock.seconds["on the wire"] / total,
+    }
+
+
+def service_arguments(folder: str, base_url: str) -> list[str]:
+    """Return what to add to ``demo_service.yaml``: its files in ``folder``, another address."""
+    arguments, inside = "--model.init_args.mllm.init_args", ".mllm.init_args"
+    return [
+        f"{arguments}.path={folder}/answers.db",
+        f"{arguments}{2 * inside}.path={folder}/ledger.db",
+        f"{arguments}{3 * inside}.base_url={base_url}",
+    ]
+
+
+def fit(
+    task: ActionRecognition,
+    trainer: Trainer,
+    data: LightningDataModule,
+    warmup: int,
+    steps: int,
+    clocks: Mapping[str, Callable[[], float]] | None = None,
+) -> Between:
+    """Train for ``warmup`` and ``steps`` with timers around everything, and return them."""
+    on_gpu = trainer.strategy.root_device.type == "cuda"
+    watch = Stopwatch(torch.cuda.synchronize if on_gpu else None)
+    _time_task(watch, task)
+    _time_surroundings(watch, trainer)
+    clock = Between(watch, warmup, steps, clocks)
+    trainer.callbacks.append(clock)  # type: ignore[attr-defined]  # a list
+    trainer.fit(task, data)
+    return clock
+
+
+def parts(task: ActionRecognition, clock: Between) -> dict[str, Any]:
+    """Return milliseconds per step by part, their sum, and where they were measured."""
+    spent = {name: 1000 * seconds / clock.steps for name, seconds in clock.parts.items()}
+    total = 1000 * clock.seconds["total"] / clock.steps
+    spent[REST] = total - sum(spent.values())
+    return {
+        "ms_per_step": dict(sorted(spent.items(), key=lambda item: -item[1])),
         "total_ms_per_step": total,
-        "outside_to_black_box": (total - parts[BLACK_BOX]) / parts[BLACK_BOX],
         "history_mb": _history_megabytes(task),
-        "steps": steps,
+        "steps": clock.steps,
         "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
     }
 
 
-def _demo(steps: int, folder: str, config: str) -> LightningCLI:
+def demo(steps: int, folder: str, config: str, more: Iterable[str] = ()) -> LightningCLI:
+    """Make a config's task, data and trainer, to be trained for ``steps``."""
     return LightningCLI(
         LightningModule,
         LightningDataModule,
@@ -129,6 +164,7 @@ def _demo(steps: int, folder: str, config: str) -> LightningCLI:
             "--trainer.enable_progress_bar=false",
             f"--trainer.logger.init_args.save_dir={folder}",
             f"--trainer.default_root_dir={folder}",
+            *more,
         ],
     )
 
@@ -139,16 +175,18 @@ def _time_task(watch: Stopwatch, task: ActionRecognition) -> None:
     watch.time(BLACK_BOX, task.mllm, "query")
     watch.time("scoring", task, "response_losses", "response_scores")
     watch.time("encoder features", task.anonymizer, "features")
-    watch.time("privacy forward and backward", task, "_privacy")
-    watch.time("reviewer step", task, "_step_reviewer")
+    watch.time("privacy forward and backward", task._privacy_side, "differentiate")
+    watch.time("reviewer step", task._privacy_side, "step_reviewer")
     watch.time("estimator and history", task.estimator, "forward")
     watch.time("scalarization", task.scalarization, "forward")
     watch.time("anonymizer step", task, "_step_anonymizer")
     watch.time("logging", task, "log", "log_dict", "_log_step")
     pose = task.problem
 
-    def problem(batch: UtilityBatch) -> BlackBoxProblem:
-        posed = pose(batch)
+    def problem(
+        batch: UtilityBatch, *, meanwhile: Callable[[], None] | None = None
+    ) -> BlackBoxProblem:
+        posed = pose(batch, meanwhile=meanwhile)
         return replace(posed, anonymize=watch.timed(HALVES, posed.anonymize))
 
     task.problem = problem  # type: ignore[method-assign]  # the point of a timer
@@ -157,7 +195,8 @@ def _time_task(watch: Stopwatch, task: ActionRecognition) -> None:
 def _time_surroundings(watch: Stopwatch, trainer: Trainer) -> None:
     for callback in trainer.callbacks:  # type: ignore[attr-defined]  # a list
         watch.time(f"callback {type(callback).__name__}", callback, "on_train_batch_end")
-    watch.time("log files", trainer.logger, "log_metrics", "save")
+    for logger in trainer.loggers:
+        watch.time("log files", logger, "log_metrics", "save")
 
 
 def _history_megabytes(task: ActionRecognition) -> float:
@@ -170,20 +209,40 @@ def _print(found: dict[str, Any]) -> None:
     for name, milliseconds in found["ms_per_step"].items():
         print(f"{name:36} {milliseconds:8.2f} ms {milliseconds / found['total_ms_per_step']:7.1%}")
     print(f"{'total':36} {found['total_ms_per_step']:8.2f} ms")
-    print(f"everything else : black box = {found['outside_to_black_box']:.2f} (bar: 1)")
+    if "outside_share" in found:
+        print(
+            f"no query in flight: {found['outside_share']:.1%} of a step (bar: 2 %), "
+            f"{found['outside_ms_per_step']:.0f} ms, of which the processor worked "
+            f"{found['outside_cpu_ms_per_step']:.0f} ms; {found['calls']} calls; no request on the "
+            f"wire: {found['off_the_wire_share']:.1%}"
+        )
+    else:
+        print(f"everything else : black box = {found['outside_to_black_box']:.2f} (bar: 1)")
     print(f"history of gradients: {found['history_mb']:.3f} MB")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--service-latency", type=float, help="of a service to ask, in seconds")
+    parser.add_argument("--overlap", default="auto", help="of the task; never: one after the other")
     parser.add_argument("--warmup", type=int, default=10, help="steps that are not counted")
     parser.add_argument("--steps", type=int, default=60, help="steps that are")
-    parser.add_argument("--config", default="demo.yaml", help="or demo_fast.yaml")
+    parser.add_argument("--config", help="demo.yaml, or demo_service.yaml with a service")
     parser.add_argument("--json", type=Path, default=None, help="also write the figures here")
     args = parser.parse_args()
     keep_memory()  # as the command line does
     with tempfile.TemporaryDirectory() as folder:
-        found = measure(args.warmup, args.steps, folder, args.config)
+        if args.service_latency is None:
+            found = measure(args.warmup, args.steps, folder, args.config or "demo.yaml")
+        else:
+            found = measure_service(
+                args.warmup,
+                args.steps,
+                folder,
+                args.service_latency,
+                config=args.config or "demo_service.yaml",
+                more=[f"--model.init_args.overlap={args.overlap}"],
+            )
     _print(found)
     text = json.dumps(found, indent=2)
     if args.json is None:

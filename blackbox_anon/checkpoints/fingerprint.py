@@ -18,7 +18,7 @@ _ABOUT_OUTPUT = {
     "plugins",
     "profiler",
 }
-_ANYWHERE = {"max_unreadable", "num_workers"}
+_ANYWHERE = {"max_unreadable", "num_workers", "overlap"}
 _RESUME = "ExactResume"
 
 

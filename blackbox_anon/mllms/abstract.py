@@ -3,7 +3,7 @@
 import json
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import final
 
@@ -104,7 +104,11 @@ class AbstractMLLM(ABC):
     @final
     @torch.no_grad()
     def query(
-        self, frames: Tensor | AnonymizedFrames | RawFrames, prompts: Sequence[str]
+        self,
+        frames: Tensor | AnonymizedFrames | RawFrames,
+        prompts: Sequence[str],
+        *,
+        meanwhile: Callable[[], None] | None = None,
     ) -> list[Answer]:
         """Ask one prompt about each clip.
 
@@ -113,6 +117,10 @@ class AbstractMLLM(ABC):
                 (rounded to 8 bits here) or uint8. Where pixels leave the machine it must be
                 :class:`AnonymizedFrames`, or :class:`RawFrames` with a purpose, which is logged.
             prompts: ``B`` questions.
+            meanwhile: Work for the time in which requests are under way. It is called once, in this
+                thread and without gradients, when all of them are handed over; not at all by a
+                back-end that answers in this thread, as most local models do. What it raises is
+                raised here, after the requests under way had time to end.
 
         Returns:
             ``B`` answers, in order, each a :class:`Response` or a :class:`Failure`.
@@ -131,14 +139,22 @@ class AbstractMLLM(ABC):
             raise ValueError(msg)
         images = to_uint8(pixels.detach())
         clips = images if images.ndim == 5 else images.unsqueeze(1)
-        return self._ask(clips, prompts)
+        return self._ask(clips, prompts, meanwhile)
 
     @final
     @torch.no_grad()
-    def _ask(self, clips: Tensor, prompts: Sequence[str]) -> list[Answer]:
+    def _ask(
+        self,
+        clips: Tensor,
+        prompts: Sequence[str],
+        meanwhile: Callable[[], None] | None = None,
+    ) -> list[Answer]:
         """Ask about clips that passed the choke point, here or at a wrapper; counts queries."""
         self._queries += len(prompts)
-        answers = self._respond(clips, prompts)
+        if meanwhile is None:
+            answers = self._respond(clips, prompts)
+        else:
+            answers = self._respond_meanwhile(clips, prompts, meanwhile)
         if len(answers) != len(prompts):
             name = type(self).__name__
             msg = f"{name} returned {len(answers)} responses to {len(prompts)} prompts"
@@ -165,6 +181,13 @@ class AbstractMLLM(ABC):
             )
             raise TypeError(msg)
         return frames
+
+    def _respond_meanwhile(
+        self, frames: Tensor, prompts: Sequence[str], meanwhile: Callable[[], None]
+    ) -> Sequence[Answer]:
+        """Answer, and call ``meanwhile`` while requests are under way; here there are none."""
+        del meanwhile
+        return self._respond(frames, prompts)
 
     @abstractmethod
     def _respond(self, frames: Tensor, prompts: Sequence[str]) -> Sequence[Answer]:

@@ -5,7 +5,7 @@ import logging
 import os
 import threading
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent import futures
 from functools import cache
 from typing import final
@@ -20,7 +20,7 @@ from blackbox_anon.mllms.gathering import Gathering
 _log = logging.getLogger(__name__)
 
 PATIENCE_S = 30.0
-"""How long an interrupted run waits for calls under way, so that a cache can keep their answers."""
+"""How long a run that ends waits for calls under way, so that a cache can keep their answers."""
 
 
 class AbstractAsyncMLLM(AbstractMLLM):
@@ -41,6 +41,13 @@ class AbstractAsyncMLLM(AbstractMLLM):
     @override
     @final
     def _respond(self, frames: Tensor, prompts: Sequence[str]) -> list[Answer]:
+        return self._respond_meanwhile(frames, prompts, lambda: None)
+
+    @override
+    @final
+    def _respond_meanwhile(
+        self, frames: Tensor, prompts: Sequence[str], meanwhile: Callable[[], None]
+    ) -> list[Answer]:
         requests = [
             Request(frames=clip, prompt=prompt)
             for clip, prompt in zip(frames, prompts, strict=True)
@@ -48,10 +55,13 @@ class AbstractAsyncMLLM(AbstractMLLM):
         answering = self._answer_all(requests, Gathering(requests))
         answers = asyncio.run_coroutine_threadsafe(answering, event_loop())
         try:
+            meanwhile()
             return answers.result()
-        except KeyboardInterrupt:
-            _log.warning("interrupted: waiting for calls that are paid for; again to leave them")
-            futures.wait([answers], timeout=PATIENCE_S)
+        except BaseException as error:
+            if not answers.done():
+                why = "interrupted" if isinstance(error, KeyboardInterrupt) else "an error"
+                _log.warning("%s: waiting for calls that are paid for; Ctrl-C leaves them", why)
+                futures.wait([answers], timeout=PATIENCE_S)
             raise
 
     async def _answer_all(

@@ -1,7 +1,7 @@
 """What every task has: an anonymizer, a black box to ask, a reviewer to look."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import torch
 from lightning.pytorch import LightningModule
@@ -243,13 +243,16 @@ class AbstractTask(LightningModule, ABC):
             self._logged |= metrics
 
     def _query(
-        self, frames: AnonymizedFrames | RawFrames, prompts: Sequence[str]
+        self,
+        frames: AnonymizedFrames | RawFrames,
+        prompts: Sequence[str],
+        meanwhile: Callable[[], None] | None = None,
     ) -> Sequence[Answer]:
         """Ask the black box; nobody has answered where all processes are about to stop."""
         answers: Sequence[Answer] = [_UNASKED] * len(prompts)
         if not self._stop.due:
             with self._stop.holding(self.trainer):
-                answers = self.mllm.query(frames, prompts)
+                answers = self.mllm.query(frames, prompts, meanwhile=meanwhile)
         return answers
 
     def _judge(self, part: Answered) -> tuple[Tensor, Tensor]:

@@ -24,6 +24,7 @@ from blackbox_anon.scorers import (
     RetrievalScorer,
 )
 from blackbox_anon.tasks.abstract import STAGES, UTILITY_LOADER
+from blackbox_anon.tasks.ahead import Overlap
 from blackbox_anon.tasks.black_box import BlackBoxAnonymization
 from blackbox_anon.tasks.failure_policy import FailurePolicy
 from blackbox_anon.tasks.questions import QuestionAnswering
@@ -64,6 +65,7 @@ class ActionRecognition(BlackBoxAnonymization):
         reviewer_restart_every: See there.
         privacy_judge: See there.
         failures: See there.
+        overlap: See there.
 
     Reference:
         Appendix E; VLM-Eval (Li et al., 2023) for the retrieval rule.
@@ -92,6 +94,7 @@ class ActionRecognition(BlackBoxAnonymization):
         reviewer_restart_every: int = 0,
         privacy_judge: AbstractJudge | None = None,
         failures: FailurePolicy | None = None,
+        overlap: Overlap = "auto",
     ) -> None:
         super().__init__(
             anonymizer,
@@ -109,6 +112,7 @@ class ActionRecognition(BlackBoxAnonymization):
             reviewer_restart_every=reviewer_restart_every,
             privacy_judge=privacy_judge,
             failures=failures,
+            overlap=overlap,
         )
         if logit_scale <= 0:
             msg = f"`logit_scale` must be positive; found {logit_scale}"

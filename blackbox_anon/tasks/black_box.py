@@ -1,6 +1,7 @@
 """The method: an anonymizer trained against a black box and a privacy reviewer."""
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, get_args
 
 import torch
 from lightning.pytorch.cli import OptimizerCallable
@@ -25,15 +26,17 @@ from blackbox_anon.reviewers import AbstractReviewer
 from blackbox_anon.scalarizations import AbstractScalarization, AugmentedTchebycheff
 from blackbox_anon.tasks import parameters as flat
 from blackbox_anon.tasks.abstract import AbstractTask
+from blackbox_anon.tasks.ahead import Overlap
 from blackbox_anon.tasks.answered import take
 from blackbox_anon.tasks.call_counter import CallCounter
 from blackbox_anon.tasks.failure_log import KINDS
 from blackbox_anon.tasks.failure_policy import FailurePolicy
 from blackbox_anon.tasks.posing import PosedBatch
+from blackbox_anon.tasks.privacy_side import Privacy, PrivacySide
 from blackbox_anon.tasks.repeating import estimate_again
 from blackbox_anon.tasks.showing import show, write
 from blackbox_anon.tasks.step_logs import HEADLINE, SHOWN, call_logs, frame_logs, step_logs
-from blackbox_anon.types import PairBatch, PrivacyBatch, UtilityBatch
+from blackbox_anon.types import PairBatch, UtilityBatch
 
 
 class BlackBoxAnonymization(AbstractTask):
@@ -45,6 +48,9 @@ class BlackBoxAnonymization(AbstractTask):
     2. the reviewer takes ``reviewer_steps`` steps on anonymized images of the privacy batch;
     3. ``h_k``, the gradient of L_privacy, comes by backpropagation through the reviewer;
     4. the scalarization combines both (Eq. 11) and the optimizer steps with ``a_k`` (Eq. 12).
+
+    2. and 3. need no answer: while a service's answers are on their way they are done already, with
+    the same bits, and undone if the step is given up (``overlap``).
 
     The black box comes first, so that a step it spoils has changed nothing. A failed call is no
     answer: its pair is dropped, and where too few are left the same questions are asked again, and
@@ -70,6 +76,10 @@ class BlackBoxAnonymization(AbstractTask):
         reviewer_restart_every: Steps between restarts of a reviewer (VITA); 0 for never.
         privacy_judge: Who judges privacy in a test, see :class:`AbstractTask`.
         failures: How much may fail, see :class:`AbstractTask`.
+        overlap: Whether local work is done while queries are in flight. ``auto``: where the black
+            box is a service; a model on this machine needs the processor itself. ``always``: also
+            where wrappers stand around a local model, which must not draw from the global random
+            generators then. ``never``: first the black box, then the rest.
 
     Reference:
         Sec. 3.5 of "When Visual Privacy Protection Meets Multimodal Large Language Models",
@@ -101,6 +111,7 @@ class BlackBoxAnonymization(AbstractTask):
         reviewer_restart_every: int = 0,
         privacy_judge: AbstractJudge | None = None,
         failures: FailurePolicy | None = None,
+        overlap: Overlap = "auto",
     ) -> None:
         super().__init__(anonymizer, reviewer, mllm, privacy_judge=privacy_judge, failures=failures)
         bounded, every = max_step_norm is None or max_step_norm > 0, reviewer_restart_every
@@ -108,6 +119,7 @@ class BlackBoxAnonymization(AbstractTask):
             max_step_norm=(max_step_norm, bounded, "positive or None"),
             reviewer_steps=(reviewer_steps, reviewer_steps >= 0, "0 or more"),
             reviewer_restart_every=(every, every >= 0, "0 or more"),
+            overlap=(overlap, overlap in get_args(Overlap), f"one of {get_args(Overlap)}"),
         )
         self.automatic_optimization = False
         self.estimator = estimator or CriticalHistorySPSA()
@@ -117,7 +129,9 @@ class BlackBoxAnonymization(AbstractTask):
         self.step_decay, self.step_offset = step_decay, step_offset
         self.gradient_scales, self.max_step_norm = gradient_scales, max_step_norm
         self.reviewer_steps, self.reviewer_restart_every = reviewer_steps, reviewer_restart_every
+        self.overlap: Overlap = overlap
         self.trained = flat.trained_parameters(anonymizer.trained)
+        self._privacy_side = PrivacySide(self, self.trained, reviewer_steps=reviewer_steps)
         self.estimator.allocate(sum(p.numel() for p in self.trained))
         for counter in ("steps", "queries", "privacy_steps", "skipped_steps", "repeated_steps"):
             self.register_buffer(counter, torch.zeros((), dtype=torch.int64))
@@ -148,32 +162,44 @@ class BlackBoxAnonymization(AbstractTask):
 
     @override
     def training_step(self, batch: PairBatch, batch_idx: int) -> None:
-        anonymizer_optimizer, reviewer_optimizer = self.optimizers()  # type: ignore[attr-defined]  # two, as configured
-        estimate = self._ask(batch["utility"])
-        self.skipped = estimate is None
-        if estimate is None:
-            self.skipped_steps += 1
-            self._log_calls()
-            return
-        anonymized = self(batch["privacy"]["frames"])  # for both parties: neither changes it
-        for _ in range(self.reviewer_steps):
-            self._step_reviewer(reviewer_optimizer, anonymized.detach(), batch["privacy"])
-        with self.toggled_optimizer(anonymizer_optimizer):
-            anonymizer_optimizer.zero_grad()
-            privacy_loss, privacy_gradient = self._privacy(anonymized)
-            values = torch.stack([estimate.loss.float(), privacy_loss.float()])
-            scales = values.new_tensor(self.gradient_scales).unsqueeze(1)
-            gradients = scales * torch.stack([estimate.gradient, privacy_gradient])
-            combined = self.scalarization(values, gradients)
-            self._step_anonymizer(anonymizer_optimizer, combined.gradient)
+        with self._privacy_side.ahead(batch["privacy"]) as ahead:
+            estimate = self._ask(batch["utility"], ahead.do if self._overlaps else None)
+            self.skipped = estimate is None
+            if estimate is None:
+                self.skipped_steps += 1
+                self._log_calls()
+                return
+            privacy = ahead.take()
+        self._descend(estimate, privacy)
+
+    @property
+    def _overlaps(self) -> bool:
+        return self.overlap == "always" or (self.overlap == "auto" and self.mllm.sends_images)
+
+    def _descend(self, estimate: Estimate, privacy: Privacy) -> None:
+        """Combine both objectives and take the anonymizer's step."""
+        anonymizer_optimizer, _ = self.optimizers()  # type: ignore[attr-defined]  # two, as configured
+        values = torch.stack([estimate.loss.float(), privacy.loss.float()])
+        scales = values.new_tensor(self.gradient_scales).unsqueeze(1)
+        gradients = scales * torch.stack([estimate.gradient, privacy.gradient])
+        combined = self.scalarization(values, gradients)
+        self._step_anonymizer(anonymizer_optimizer, combined.gradient)
         self.estimator.heed(combined.active)
         self.steps += 1
         self.privacy_steps += (combined.active == 1).to(self.privacy_steps)
         self._restart_reviewer()
-        self._log_step(step_logs(estimate, privacy_loss, combined, gradients))
+        self.scalars |= privacy.logs
+        self._log_step(step_logs(estimate, privacy.loss, combined, gradients))
 
-    def problem(self, batch: UtilityBatch) -> BlackBoxProblem:
-        """Pose a batch to an estimator: ``anonymize(theta)`` beside ``losses(frames)``."""
+    def problem(
+        self, batch: UtilityBatch, *, meanwhile: Callable[[], None] | None = None
+    ) -> BlackBoxProblem:
+        """Pose a batch to an estimator: ``anonymize(theta)`` beside ``losses(frames)``.
+
+        Args:
+            batch: What is asked about.
+            meanwhile: Called while a query is in flight, see :meth:`AbstractMLLM.query`.
+        """
         posed = PosedBatch(
             self.anonymizer,
             self._query,
@@ -182,6 +208,7 @@ class BlackBoxAnonymization(AbstractTask):
             judge=self._judge,
             hear=self._calls_of_step.hear,
             seen=self.seen,
+            meanwhile=meanwhile,
         )
         return BlackBoxProblem(
             anonymize=posed.anonymize,
@@ -191,7 +218,7 @@ class BlackBoxAnonymization(AbstractTask):
             anonymize_each=posed.anonymize_each,
             asked=self.asked(batch),
             names=batch["name"],
-            subset=lambda chosen: self.problem(take(batch, chosen.tolist())),
+            subset=lambda chosen: self.problem(take(batch, chosen.tolist()), meanwhile=meanwhile),
         )
 
     def asked(self, batch: UtilityBatch) -> Asked | None:
@@ -199,9 +226,9 @@ class BlackBoxAnonymization(AbstractTask):
         del batch
         return None
 
-    def _ask(self, batch: UtilityBatch) -> Estimate | None:
+    def _ask(self, batch: UtilityBatch, meanwhile: Callable[[], None] | None) -> Estimate | None:
         """Estimate the utility gradient, again where too few answered; ``None`` is given up."""
-        theta, problem = flat.flatten(self.trained), self.problem(batch)
+        theta, problem = flat.flatten(self.trained), self.problem(batch, meanwhile=meanwhile)
         self._calls_of_step.forget()
         self.asking = True
         estimate = estimate_again(
@@ -229,22 +256,6 @@ class BlackBoxAnonymization(AbstractTask):
                 failed=self.failed,
             )
         self._stop.agree(self.trainer)
-
-    def _step_reviewer(
-        self, optimizer: LightningOptimizer, anonymized: Tensor, batch: PrivacyBatch
-    ) -> None:
-        with self.toggled_optimizer(optimizer):
-            optimizer.zero_grad()
-            loss = self.reviewer.loss(anonymized, batch["attributes"])
-            self.manual_backward(loss)
-            optimizer.step()
-        self.scalars["train/reviewer_loss"] = loss.detach()
-
-    def _privacy(self, anonymized: Tensor) -> tuple[Tensor, Tensor]:
-        """Return L_privacy, averaged over ranks, and its gradient ``h_k``, shape ``(P,)``."""
-        loss = self.reviewer.privacy_loss(anonymized)
-        self.manual_backward(loss)
-        return self._over_ranks(loss.detach(), "mean"), flat.flat_gradient(self.trained)
 
     def _step_anonymizer(self, optimizer: LightningOptimizer, gradient: Tensor) -> None:
         decay = power_decay(1.0, self.step_decay, int(self.steps) + 1, self.step_offset)

@@ -11,6 +11,12 @@ from blackbox_anon.tasks import parameters as flat
 from blackbox_anon.tasks.answered import Answered, answered_part
 from blackbox_anon.types import UtilityBatch
 
+Meanwhile = Callable[[], None] | None
+"""Called while a query is in flight, see :meth:`AbstractMLLM.query`."""
+
+Query = Callable[[AnonymizedFrames | RawFrames, Sequence[str], Meanwhile], Sequence[Answer]]
+"""Asks the black box about frames."""
+
 
 class PosedBatch:
     """Anonymizes one batch with any parameters, and asks the black box about the result.
@@ -24,6 +30,7 @@ class PosedBatch:
         batch: The samples.
         prompts: A question about each of them, ``B``.
         judge: Losses and scores of what was answered.
+        meanwhile: Called while a query is in flight, see :meth:`AbstractMLLM.query`.
         hear: Gets the answers of every call, failed ones too.
         seen: Takes the ``raw`` frames, the first version's ``anonymized`` frames, and all
             ``scores``.
@@ -32,15 +39,16 @@ class PosedBatch:
     def __init__(
         self,
         anonymizer: UNetAnonymizer,
-        query: Callable[[AnonymizedFrames | RawFrames, Sequence[str]], Sequence[Answer]],
+        query: Query,
         batch: UtilityBatch,
         prompts: list[str],
         *,
         judge: Callable[[Answered], tuple[Tensor, Tensor]],
         hear: Callable[[Sequence[Answer]], None],
         seen: dict[str, Tensor],
+        meanwhile: Meanwhile = None,
     ) -> None:
-        self._anonymizer, self._query = anonymizer, query
+        self._anonymizer, self._query, self._meanwhile = anonymizer, query, meanwhile
         self._batch, self._frames, self._prompts = batch, batch["frames"], prompts
         self._judge, self._hear, self._seen = judge, hear, seen
         self._features = [level.float() for level in anonymizer.features(self._frames)]
@@ -69,7 +77,8 @@ class PosedBatch:
         """
         size = len(self._prompts)
         times = len(frames) // size
-        answers = self._query(self._anonymizer.release(frames), self._prompts * times)
+        released = self._anonymizer.release(frames)
+        answers = self._query(released, self._prompts * times, self._meanwhile)
         self._hear(answers)
         blocks = [answers[i * size :][:size] for i in range(times)]
         parts = [answered_part(block, self._batch) for block in blocks]

@@ -1,6 +1,7 @@
 """The global random state, to draw the same numbers again."""
 
 import torch
+from typing_extensions import override
 
 
 class RandomState:
@@ -19,11 +20,21 @@ class RandomState:
 
     def __init__(self, device: torch.device) -> None:
         self._device = device
-        self._cpu = torch.get_rng_state()
-        self._cuda = torch.cuda.get_rng_state(device) if device.type == "cuda" else None
+        self._states = [torch.get_rng_state()]
+        if device.type == "cuda":
+            self._states.append(torch.cuda.get_rng_state(device))
+
+    @override
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, RandomState):
+            return NotImplemented
+        pairs = zip(self._states, other._states, strict=True)
+        return all(torch.equal(ours, theirs) for ours, theirs in pairs)
+
+    __hash__ = None  # type: ignore[assignment]  # compared, never kept in sets
 
     def restore(self) -> None:
         """Go back to where this was made."""
-        torch.set_rng_state(self._cpu)
-        if self._cuda is not None:
-            torch.cuda.set_rng_state(self._cuda, self._device)
+        torch.set_rng_state(self._states[0])
+        for state in self._states[1:]:
+            torch.cuda.set_rng_state(state, self._device)

@@ -16,6 +16,7 @@ from blackbox_anon.mllms import AbstractMLLM, Response
 from blackbox_anon.reviewers import AbstractReviewer
 from blackbox_anon.scalarizations import AbstractScalarization
 from blackbox_anon.tasks.abstract import STAGES
+from blackbox_anon.tasks.ahead import Overlap
 from blackbox_anon.tasks.black_box import BlackBoxAnonymization
 from blackbox_anon.tasks.failure_policy import FailurePolicy
 from blackbox_anon.tasks.questions import QuestionAnswering
@@ -48,6 +49,7 @@ class VisualQuestionAnswering(BlackBoxAnonymization):
         reviewer_restart_every: See there.
         privacy_judge: See there.
         failures: See there.
+        overlap: See there.
 
     Reference:
         Appendix E; Antol et al., ICCV 2015, and Marino et al., CVPR 2019, for the score.
@@ -75,6 +77,7 @@ class VisualQuestionAnswering(BlackBoxAnonymization):
         reviewer_restart_every: int = 0,
         privacy_judge: AbstractJudge | None = None,
         failures: FailurePolicy | None = None,
+        overlap: Overlap = "auto",
     ) -> None:
         super().__init__(
             anonymizer,
@@ -92,6 +95,7 @@ class VisualQuestionAnswering(BlackBoxAnonymization):
             reviewer_restart_every=reviewer_restart_every,
             privacy_judge=privacy_judge,
             failures=failures,
+            overlap=overlap,
         )
         self.questions = questions or QuestionAnswering()
         self._accuracies = {stage: VQAAccuracy(self.questions.variant) for stage in STAGES}

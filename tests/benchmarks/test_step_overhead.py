@@ -1,10 +1,13 @@
+import asyncio
 import sys
 import time
 from pathlib import Path
 
 import pytest
 
-from benchmarks.step_overhead import BLACK_BOX, Stopwatch, measure
+from benchmarks import clocks
+from benchmarks.clocks import InFlight, Stopwatch
+from benchmarks.step_overhead import BLACK_BOX, measure, measure_service
 
 
 class Worker:
@@ -35,6 +38,49 @@ def test_a_call_that_raises_is_counted_and_closed() -> None:
         worker.fail()
     assert watch.seconds["fail"] > 0
     assert len(watch._inner) == 1
+
+
+def test_calls_at_once_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Two calls from 1 to 3 and from 2 to 6, a pause, then a third from 7 to 8."""
+    now = 0.0
+    monkeypatch.setattr(clocks.time, "perf_counter", lambda: now)
+    clock = InFlight()
+    call = clock.timed(asyncio.Event.wait)
+
+    async def begin(at: float) -> tuple[asyncio.Event, asyncio.Task[bool]]:
+        nonlocal now
+        now, gate = at, asyncio.Event()
+        task = asyncio.create_task(call(gate))
+        await asyncio.sleep(0)  # until it waits
+        return gate, task
+
+    async def end(at: float, gate: asyncio.Event, task: "asyncio.Task[bool]") -> None:
+        nonlocal now
+        now = at
+        gate.set()
+        await task
+
+    async def main() -> None:
+        first, second = await begin(1.0), await begin(2.0)
+        await end(3.0, *first)
+        assert clock.seconds == 0, "one is still in flight"
+        await end(6.0, *second)
+        await end(8.0, *await begin(7.0))
+
+    asyncio.run(main())
+    assert clock.seconds == (6 - 1) + (8 - 7)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore")  # Lightning's, about a run of three steps
+def test_shares_of_a_service_are_those_of_a_step(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["step_overhead"])
+    found = measure_service(1, 2, str(tmp_path), 0.2)
+    assert found["calls"] == 3 * 32
+    assert 0 < found["outside_share"] < found["off_the_wire_share"] < 1
+    assert sum(found["ms_per_step"].values()) == pytest.approx(found["total_ms_per_step"])
 
 
 @pytest.mark.slow

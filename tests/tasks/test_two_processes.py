@@ -16,6 +16,7 @@ from blackbox_anon.tasks import ActionRecognition, FailurePolicy
 from tests.mllms_fakes import FlakyMLLM
 from tests.tasks.parts import B, RecordingMLLM, make_data, make_task, make_trainer
 from tests.tasks.ranks import on_two_ranks
+from tests.tasks.services import LinearService
 
 STEPS = 3  # 12 clips, 2 a rank and step
 
@@ -45,6 +46,7 @@ def train(rank: int, folder: Path) -> dict[str, dict[str, Any]]:
         seen = torch.stack([frames for frames, _ in mllm.asked[:STEPS]])
         found[name] = {"state": state, "asked": seen, "made": mllm.queries}
     found |= {name: train_capped(folder / name, cap) for name, cap in CAPS.items()}
+    found["overlapping"] = train_overlapping(folder / "overlapping")
     return found | {"flaky": train_flaky(rank, folder / "flaky")}
 
 
@@ -88,6 +90,17 @@ def train_flaky(rank: int, folder: Path) -> dict[str, object]:
     return {"state": state, "lost": sum(int(lost.sum()) for lost in mllm.lost[:-1])}
 
 
+def train_overlapping(folder: Path) -> dict[str, object]:
+    """Do the privacy half, with its collectives, while the query is in flight."""
+    policy = FailurePolicy(max_failed_share=1.0)
+    estimator = OutputSpaceSPSA()  # averages gradients after the answers
+    task = make_task(LinearService(2 * B, lost={1}), estimator=estimator, failures=policy)
+    strategy = "ddp_find_unused_parameters_true"
+    make_trainer(folder, devices=2, strategy=strategy).fit(task, make_data(train_clips=4 * STEPS))
+    assert task._overlaps
+    return {k: v.clone() for k, v in task.state_dict().items()}
+
+
 def test_ranks_agree_after_every_step(tmp_path: Path) -> None:
     first, second = on_two_ranks(train, tmp_path)
     assert_flaky_ranks_agree(first["flaky"], second["flaky"])
@@ -95,6 +108,7 @@ def test_ranks_agree_after_every_step(tmp_path: Path) -> None:
         assert_capped_ranks_stop(first[name], second[name], cap // 8)
         assert read_summary(tmp_path / name / "ledger.db").attempts() == cap
     assert first["capped"]["saved"] == ["resume-step=00000001.ckpt"]
+    assert_overlapping_ranks_agree(first["overlapping"], second["overlapping"])
     for name in ("critical", "output-space"):
         ours, theirs = first[name], second[name]
         assert not torch.equal(ours["asked"], theirs["asked"]), "both ranks read the same clips"
@@ -131,3 +145,10 @@ def assert_equal_but_for_own_batches(ours: dict[str, Tensor], theirs: dict[str, 
     for name, tensor in ours.items():
         if not name.endswith(local):
             assert torch.equal(tensor, theirs[name]), name
+
+
+def assert_overlapping_ranks_agree(ours: dict[str, Any], theirs: dict[str, Any]) -> None:
+    assert_equal_but_for_own_batches(ours, theirs)
+    assert ours["steps"] == STEPS
+    assert ours["repeated_steps"] == 1
+    assert ours["queries"] == 2 * (STEPS + 1) * 2 * B
