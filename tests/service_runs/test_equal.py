@@ -35,6 +35,7 @@ def test_one_clip_at_a_time_the_weights_are_the_same_to_the_last_bit(tmp_path: P
     assert running.stats()["batches"].keys() == {"1"}
 
 
+@pytest.mark.slow
 def test_in_batches_the_losses_are_the_same(tmp_path: Path) -> None:
     local, _ = train(small(local_config()), tmp_path / "local")
     with serving(batch_size=16, batch_window_s=0.1) as running:

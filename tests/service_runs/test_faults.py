@@ -28,7 +28,7 @@ def by_key(sent: Outcomes, identity: Mapping[str, object], bodies: Path) -> Outc
     }
 
 
-@pytest.mark.parametrize("attempts", [8, 1])
+@pytest.mark.parametrize("attempts", [8, pytest.param(1, marks=pytest.mark.slow)])
 def test_every_attempt_is_in_the_ledger_and_only_sound_replies_are_scored(
     attempts: int, tmp_path: Path
 ) -> None:
