@@ -82,7 +82,7 @@ def measure_service(
         task = cli.model
         assert isinstance(task.mllm, AbstractAsyncMLLM)
         task.mllm._answer_all = queries.timed(task.mllm._answer_all)  # type: ignore[method-assign]  # a timer
-        task.mllm.query = asking.timed(task.mllm.query)  # type: ignore[method-assign]  # the same
+        task.mllm.query = asking.timed(task.mllm.query)  # type: ignore[method-assign,misc]  # the same
         clocks = {
             "in flight": lambda: queries.seconds,
             "on the wire": lambda: requests.seconds,

@@ -46,7 +46,7 @@ class BeforeAfterImages(Callback):
         ):
             return
         rows = [seen[name][: self.count] for name in ("raw", "anonymized")]
-        grid = before_after_grid(*rows) if self.raw else frame_grid(rows[1:])
+        grid = frame_grid(rows if self.raw else rows[1:])
         step = int(getattr(pl_module, "queries", trainer.global_step))
         logger.experiment.add_image("before_after" if self.raw else "after", grid, step)
 

@@ -75,7 +75,7 @@ def test_a_small_run_leaves_and_sends_neither(
     key: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     recorded, folder = tmp_path / "recorded", tmp_path / "run"
-    data = CanaryDataModule(**SMALL, batch_size=2, privacy_batch_size=4)  # type: ignore[arg-type]  # its own
+    data = CanaryDataModule(**SMALL, batch_size=2, privacy_batch_size=4)
     model, options = RecordingMLLM(), ServiceOptions(api_key=key, record_bytes=recorded)
     with serve(LinearMLLM(model.classes, [8.0 * k for k in range(10)]), options) as running:
         service = OpenAICompatibleMLLM(
@@ -101,7 +101,7 @@ def test_a_small_run_leaves_and_sends_neither(
 
 def test_the_search_finds_what_is_there(key: str, tmp_path: Path) -> None:
     """What the tests above would see, if a run leaked: in every kind of file that runs leave."""
-    raw = CanaryDataModule(**SMALL).raw_frames()  # type: ignore[arg-type]  # its own
+    raw = CanaryDataModule(**SMALL).raw_frames()
     marked = torch.stack(raw[:2])
     options = ServiceOptions(api_key=key, record_bytes=tmp_path / "sent")
     with serve(LinearMLLM(["walk", "run"], [0.0, 1.0]), options) as running:
@@ -121,7 +121,7 @@ def test_the_search_finds_what_is_there(key: str, tmp_path: Path) -> None:
 
     logger = TensorBoardLogger(tmp_path / "drawn")
     grid = BeforeAfterImages(every=1)
-    data = CanaryDataModule(**SMALL, batch_size=2, privacy_batch_size=4)  # type: ignore[arg-type]  # its own
+    data = CanaryDataModule(**SMALL, batch_size=2, privacy_batch_size=4)
     make_trainer(tmp_path, logger=logger, callbacks=[grid]).fit(make_task(), data)
     assert hits(in_folder(tmp_path / "drawn"), pixel_needles())
 
@@ -158,7 +158,7 @@ def test_a_whole_run_leaves_and_sends_neither(key: str, tmp_path: Path) -> None:
     assert not hits(in_folder(folder), key_needles(wrong))
     assert not hits([("server", (tmp_path / "server.txt").read_bytes())], needles)
     assert not hits([("journal", service.journal.read_bytes())], needles)
-    data = CanaryDataModule(**SMALL)  # type: ignore[arg-type]  # its own
+    data = CanaryDataModule(**SMALL)
     assert assert_only_anonymized(recorded, data.raw_frames()) > 0
     refused = [
         path for path in (recorded / "connections").iterdir() if wrong.encode() in path.read_bytes()

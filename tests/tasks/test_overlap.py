@@ -164,7 +164,7 @@ class Keep(Callback):
 
 
 def test_a_service_that_stops_the_run_leaves_the_state_before_the_step(tmp_path: Path) -> None:
-    kept = []
+    kept: list[Any] = []
     for overlap in ("never", "auto"):
         keep = Keep()
         mllm = LinearService(broken=(1, BudgetExhaustedError("the cap is reached")))
