@@ -176,13 +176,21 @@ def test_a_service_that_stops_the_run_leaves_the_state_before_the_step(tmp_path:
 
 
 class Fail(Callback):
-    """Fails in the reviewer's second step, after it was taken."""
+    """Fails in the second step's local work, after the reviewer took its step."""
 
     @override
-    def on_before_zero_grad(self, trainer: Trainer, pl_module: Any, optimizer: Any) -> None:
-        del pl_module, optimizer
-        if trainer.global_step == 3:  # reviewer, anonymizer, reviewer
-            raise RuntimeError("of a callback")
+    def on_train_start(self, trainer: Trainer, pl_module: Any) -> None:
+        del trainer
+        look, looks = pl_module.reviewer.privacy_loss, []
+
+        def fail_next(frames: Tensor) -> Tensor:
+            looks.append(frames)
+            if len(looks) == 2:
+                raise RuntimeError("of a callback")
+            found: Tensor = look(frames)
+            return found
+
+        pl_module.reviewer.privacy_loss = fail_next
 
 
 def test_an_error_in_the_local_work_undoes_it_and_waits_for_the_answers(tmp_path: Path) -> None:
@@ -207,11 +215,12 @@ class Unhurried(LinearService):
 
     def __init__(self, learned: threading.Semaphore) -> None:
         super().__init__()
-        self.learned = learned
+        self.learned, self.begun = learned, 0
 
     @override
     async def answer(self, request: Request) -> Answer:
-        if len(self.asked) % self.per_query == 0:
+        self.begun += 1
+        if self.begun % self.per_query == 0:  # one of a query's requests
             found = await asyncio.to_thread(self.learned.acquire, timeout=60)
             assert found, "no local work while the query was in flight"
         return await super().answer(request)
