@@ -1,5 +1,6 @@
 """Stop a run that collapsed, say why, and leave the last good checkpoint."""
 
+import math
 from pathlib import Path
 from typing import Any
 
@@ -95,6 +96,8 @@ class CollapseGuard(Callback):
         return signs
 
     def _at_chance(self, score: float, chance: float) -> bool:
+        if math.isnan(score):  # nobody was asked, or nobody answered
+            return False
         old = score if self.score is None else self.score
         self.score = self.smoothing * old + (1 - self.smoothing) * score
         bar = chance * (1 + self.chance_margin)

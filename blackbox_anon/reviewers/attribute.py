@@ -28,6 +28,12 @@ class AttributeReviewer(AbstractReviewer):
             the backbone's own.
         privacy_loss: ``entropy_gap`` (``log 2 - H``) or ``cross_entropy_to_half``.
         weights: Weights to start from: a ``.safetensors`` or ``.ckpt`` file, or ``"peopleworld"``.
+        label_smoothing: Share of a label that is replaced by one half while the reviewer learns, in
+            ``[0, 1)``. A reviewer that is sure of itself has almost no gradient in ``entropy_gap``;
+            one that may not become sure keeps it. The paper has none.
+
+    Reference:
+        Label smoothing: Szegedy et al., CVPR 2016.
     """
 
     mean: Tensor
@@ -42,6 +48,7 @@ class AttributeReviewer(AbstractReviewer):
         image_size: int | None = None,
         privacy_loss: PrivacyLoss = "entropy_gap",
         weights: str | None = None,
+        label_smoothing: float = 0.0,
     ) -> None:
         super().__init__()
         if num_attributes < 1:
@@ -50,7 +57,11 @@ class AttributeReviewer(AbstractReviewer):
         if privacy_loss not in _LOSSES:
             msg = f"`privacy_loss` must be one of {sorted(_LOSSES)}; found {privacy_loss!r}"
             raise ValueError(msg)
+        if not 0 <= label_smoothing < 1:
+            msg = f"`label_smoothing` must be in [0, 1); found {label_smoothing}"
+            raise ValueError(msg)
         self.num_attributes, self.privacy_loss_name = num_attributes, privacy_loss
+        self.label_smoothing = label_smoothing
         self._arguments = {"num_classes": num_attributes} | (
             {"img_size": image_size} if image_size else {}
         )
@@ -79,7 +90,8 @@ class AttributeReviewer(AbstractReviewer):
 
     @override
     def loss(self, frames: Tensor, attributes: Tensor) -> Tensor:
-        return functional.binary_cross_entropy_with_logits(self(frames), attributes)
+        targets = torch.lerp(attributes, torch.full_like(attributes, 0.5), self.label_smoothing)
+        return functional.binary_cross_entropy_with_logits(self(frames), targets)
 
     @override
     def privacy_loss(self, frames: Tensor) -> Tensor:

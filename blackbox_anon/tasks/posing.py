@@ -33,7 +33,7 @@ class PosedBatch:
         meanwhile: Called while a query is in flight, see :meth:`AbstractMLLM.query`.
         hear: Gets the answers of every call, failed ones too.
         seen: Takes the ``raw`` frames, the first version's ``anonymized`` frames, and all
-            ``scores``.
+            ``scores``; of who never asks, the last version's frames and scores of NaN.
     """
 
     def __init__(
@@ -53,10 +53,13 @@ class PosedBatch:
         self._judge, self._hear, self._seen = judge, hear, seen
         self._features = [level.float() for level in anonymizer.features(self._frames)]
         seen["raw"] = self._frames
+        seen["scores"] = self._frames.new_full((len(prompts),), torch.nan)  # until somebody asks
 
     def anonymize(self, theta: Tensor) -> Tensor:
         """Return the frames that parameters of shape ``(P,)`` make; differentiable in them."""
-        return self._decode(self._features, self._frames, theta)
+        anonymized = self._decode(self._features, self._frames, theta)
+        self._seen["anonymized"] = anonymized.detach()
+        return anonymized
 
     def anonymize_each(self, thetas: Tensor) -> Tensor:
         """Return the frames where each sample has its own parameters, shape ``(B, P)``."""

@@ -1,6 +1,7 @@
 """How likely is each of many answers, with the frames and the question computed once?"""
 
 from collections.abc import Sequence
+from inspect import signature
 from typing import Any, Literal
 
 import torch
@@ -10,6 +11,7 @@ from blackbox_anon.errors import MLLMError
 
 Likelihood = Literal["sum", "mean"]
 
+_EARLIER = "past_key_values"  # what transformers called `cache` before 5.24
 MOST_TOKENS = 512  # of choices in one pass: bounds the logits, (B, 512, V)
 
 
@@ -36,8 +38,8 @@ def choice_likelihoods(
 
     Args:
         model: The model, with full attention in every layer.
-        output: What ``model.generate`` returned for the prompts, with ``logits`` and
-            ``past_key_values``; of the latter the prompt's part is kept.
+        output: What ``model.generate`` returned for the prompts, with ``logits`` and the cache of
+            keys and values; of the latter the prompt's part is kept.
         attention_mask: Of the prompts, ``(B, P)``, padded on the left.
         names: Tokens of ``K`` choices, see :func:`choice_tokens`.
         end: Token that ends an answer.
@@ -49,7 +51,7 @@ def choice_likelihoods(
     Raises:
         MLLMError: If the model keeps something else than all keys and values.
     """
-    cache = output.past_key_values
+    cache = output["cache" if "cache" in output else _EARLIER]
     _check(cache)
     answered = cache.get_seq_length() - attention_mask.shape[1]
     if answered > 0:  # by 0, earlier releases of transformers crop everything
@@ -97,8 +99,8 @@ def _later(
         input_ids=tokens.expand(len(mask), -1),
         attention_mask=_visible(mask, owner, depth, model.dtype),
         position_ids=_positions(model, mask, depth),
-        past_key_values=cache,
         use_cache=True,
+        **{"cache" if "cache" in signature(model.forward).parameters else _EARLIER: cache},
     ).logits
     cache.crop(-len(tokens))
     rows = [row.float().log_softmax(dim=-1).gather(1, following[:, None])[:, 0] for row in logits]
