@@ -148,7 +148,8 @@ def test_a_whole_run_leaves_and_sends_neither(key: str, tmp_path: Path) -> None:
         assert run("crash", "fit", "--seed_everything=1", crash) == 1
         assert "Traceback" in (folder / "crash.txt").read_text()
         wrong = f"sk-wrong-{secrets.token_hex(16)}"
-        assert run("refused", "fit", "--seed_everything=2", key=wrong) == 1
+        asks_anew = "--model.init_args.estimator.init_args.seed=2"  # nothing of it is in the cache
+        assert run("refused", "fit", asks_anew, key=wrong) == 1
         assert "key is refused" in (folder / "refused.txt").read_text()
     kinds = {path.suffix for path in folder.rglob("*") if path.is_file()}
     assert kinds >= {".ckpt", ".db", ".json", ".jsonl", ".safetensors", ".txt", ".yaml"}
