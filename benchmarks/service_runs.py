@@ -129,8 +129,8 @@ def equal(bench: Bench) -> dict[str, Any]:
     return {**compare(local, bench.service("service")), "account": bench.account("service")}
 
 
-def batched(bench: Bench, *, batch_size: int = 32) -> dict[str, Any]:
-    """Batches in both: the local ones are whole, the server's are what arrived together."""
+def batched(bench: Bench, *, batch_size: int = 8) -> dict[str, Any]:
+    """Batches in both: the local ones are full, the server's are filled up."""
     local = bench.local("local_batched", batch_size=batch_size)
     server = ("--batch-size", batch_size, "--batch-window-s", 0.02)
     service = bench.service("service_batched", *server)

@@ -21,12 +21,14 @@ class _Waiting:
 class Batcher:
     """Collects requests and asks the model.
 
-    With a batch size of one, each clip is computed alone, so answers do not depend on what else
-    was asked at the time; larger batches are faster, and may differ in the last bits.
+    An answer must not depend on what else was asked at the time, or the differences that
+    zeroth-order training lives on drown in it; and a processor's last bits depend on the size of a
+    batch. So the model gets batches of one size, one shape and one question only: where fewer
+    requests wait, the last clip fills the batch up.
 
     Args:
         mllm: Answers.
-        batch_size: Most clips in a batch; a batch holds clips of one shape.
+        batch_size: Clips in a batch.
         window_s: How long the first request of a batch waits for others, in seconds.
     """
 
@@ -50,7 +52,7 @@ class Batcher:
         """Answer requests until cancelled."""
         try:
             while True:
-                for group in _by_shape(await self._collect()):
+                for group in _alike(await self._collect()):
                     await self._answer(group)
         finally:
             self._thread.shutdown(wait=True)
@@ -81,12 +83,13 @@ class Batcher:
                 waiting.answer.set_result(answering.result()[position])
 
     def _query(self, group: list[_Waiting]) -> list[Answer]:
-        clips = torch.stack([waiting.frames for waiting in group])
-        return self._mllm.query(clips, [waiting.question for waiting in group])
+        filled = group + group[-1:] * (self._batch_size - len(group))
+        clips = torch.stack([waiting.frames for waiting in filled])
+        return self._mllm.query(clips, [waiting.question for waiting in filled])[: len(group)]
 
 
-def _by_shape(batch: list[_Waiting]) -> list[list[_Waiting]]:
-    groups: dict[torch.Size, list[_Waiting]] = {}
+def _alike(batch: list[_Waiting]) -> list[list[_Waiting]]:
+    groups: dict[tuple[torch.Size, str], list[_Waiting]] = {}
     for waiting in batch:
-        groups.setdefault(waiting.frames.shape, []).append(waiting)
+        groups.setdefault((waiting.frames.shape, waiting.question), []).append(waiting)
     return list(groups.values())

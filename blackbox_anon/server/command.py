@@ -91,7 +91,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--structured", choices=get_args(Structured), default="openai", help="choices read from")
     add("--max-images", type=int, default=500, help="most images of a request")
     add("--tokens-per-image", type=int, default=85, help="what an image adds to the usage")
-    add("--batch-size", type=int, default=1, help="most clips at once; 1 (default) is bit-exact")
+    add("--batch-size", type=int, default=1, help="clips at once, the same bits as a local model's")
     add("--batch-window-s", type=float, default=0.005, help="wait for others of a batch")
     add("--faults", type=float, default=0.0, metavar="SHARE", help="in all, over all kinds")
     add("--fault", action="append", default=[], metavar="KIND=SHARE", help="of one kind")

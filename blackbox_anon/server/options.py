@@ -20,8 +20,8 @@ class ServiceOptions:
         max_images: Most images of a request.
         max_body_mib: Largest request, in MiB.
         tokens_per_image: What an image adds to the usage (85: OpenAI's low detail).
-        batch_size: Most clips that the model is given at once. With 1, answers are those of the
-            model asked locally with a batch size of 1, to the last bit.
+        batch_size: Clips that the model is given at once; where fewer wait, one of them fills up.
+            Answers are those of the model asked locally in batches of that size, to the last bit.
         batch_window_s: How long a request waits for others to join its batch, in seconds.
         faults: Share of each kind of fault, see :class:`FaultSchedule`.
         seed: Seed of faults and latencies.

@@ -35,10 +35,9 @@ def test_one_clip_at_a_time_the_weights_are_the_same_to_the_last_bit(tmp_path: P
     assert running.stats()["batches"].keys() == {"1"}
 
 
-@pytest.mark.slow
-def test_in_batches_the_losses_are_the_same(tmp_path: Path) -> None:
-    local, _ = train(small(local_config()), tmp_path / "local")
-    with serving(batch_size=16, batch_window_s=0.1) as running:
+def test_in_batches_too_whatever_arrives_together(tmp_path: Path) -> None:
+    local, _ = train(small(local_config(batch_size=8)), tmp_path / "local")
+    with serving(batch_size=8, batch_window_s=0.02) as running:
         service, _ = train(small(service_config(running.base_url)), tmp_path / "service")
     assert max(int(size) for size in running.stats()["batches"]) > 1
     difference = compare(local, service)["largest_difference"]
