@@ -57,6 +57,15 @@ SIGNS: list[tuple[dict[str, float], str]] = [
 ]
 
 
+def test_steps_without_a_score_say_nothing_about_utility(tmp_path: Path) -> None:
+    run = Run(tmp_path, CollapseGuard(patience=3, smoothing=0.0))
+    run.steps(2)
+    run.steps(5, utility_score=float("nan"))
+    assert run.guard.score == pytest.approx(0.9)
+    with pytest.raises(CollapseError, match="Utility fell to chance"):
+        run.steps(5, utility_score=0.1)
+
+
 @pytest.mark.parametrize(("sick", "reason"), SIGNS)
 def test_collapse_stops_with_reason_and_checkpoint(
     sick: dict[str, float], reason: str, tmp_path: Path

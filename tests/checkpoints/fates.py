@@ -82,9 +82,10 @@ def count_calls(file: Path) -> None:
     ResumingCLI.fit = counted  # type: ignore[method-assign]
 
 
-def die() -> None:
-    """Say where the main thread is, and be killed."""
-    Path("died").write_text(where(sys._current_frames()[threading.main_thread().ident or 0]))
+def die(folder: Path) -> None:
+    """Say in a file there where the main thread is, and be killed."""
+    phase = where(sys._current_frames()[threading.main_thread().ident or 0])
+    (folder / "died").write_text(phase)
     os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -101,12 +102,12 @@ def where(frame: FrameType | None) -> str:
 
 def die_in_call(number: int) -> None:
     """Die in the ``number``-th Python call from now."""
-    left = itertools.count(number - 1, -1)
+    left, folder = itertools.count(number - 1, -1), Path.cwd()
 
     def count(frame: FrameType, event: str, argument: object) -> None:
         del frame, event, argument
         if next(left) == 0:
-            die()
+            die(folder)
 
     sys.setprofile(count)
 
@@ -123,7 +124,7 @@ def die_in_phase(phase: str, occurrence: int, number: int) -> None:
 
 
 def die_after(seconds: float) -> None:
-    timer = threading.Timer(seconds, die)
+    timer = threading.Timer(seconds, die, [Path.cwd()])  # parsing a config changes the folder
     timer.daemon = True
     timer.start()
 

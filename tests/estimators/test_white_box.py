@@ -1,5 +1,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from blackbox_anon.estimators import Asked, BlackBoxProblem, WhiteBox
 from blackbox_anon.mllms import AbstractMLLM, Answer, HuggingFaceMLLM, Response
 from blackbox_anon.scorers import LogprobScorer
 from blackbox_anon.world import PeopleWorld
+from tests.tasks.parts import make_data, make_task, make_trainer
 
 PROMPT = "What is the person doing?"
 
@@ -64,6 +66,17 @@ def test_loss_and_gradient_are_the_black_boxs(
     assert estimate.queries == 2
     assert not estimate.gradient.requires_grad
     assert not estimate.loss.requires_grad
+
+
+def test_trains_a_task_that_never_asks(mllm: HuggingFaceMLLM, tmp_path: Path) -> None:
+    task = make_task(mllm, estimator=WhiteBox(mllm))
+    data, asked = make_data(clip_frames=8, size=64, train_clips=4), mllm.queries
+    make_trainer(tmp_path).fit(task, data)
+    assert task.steps == 2
+    assert task.scalars["train/utility_gradient_norm"] > 0
+    assert task.scalars["train/utility_score"].isnan(), "nobody was asked"
+    assert task.scalars["train/output_std"] > 0
+    assert mllm.queries == asked
 
 
 def test_does_not_look_into_the_black_box(mllm: HuggingFaceMLLM, problem: BlackBoxProblem) -> None:

@@ -56,6 +56,22 @@ def test_privacy_loss_is_least_at_one_half(loss: MakeLoss, least: float) -> None
     torch.testing.assert_close(loss(torch.tensor([[1.7]])), loss(torch.tensor([[-1.7]])))
 
 
+@pytest.mark.parametrize("smoothing", [0.0, 0.2])
+def test_label_smoothing_is_a_mixture_with_one_half(smoothing: float) -> None:
+    torch.manual_seed(0)
+    model = AttributeReviewer("test_resnet", 3, label_smoothing=smoothing).eval()
+    frames, attributes = torch.rand(4, 3, 32, 32), torch.randint(2, (4, 3)).float()
+    p = model(frames).sigmoid().double().detach().numpy()
+    q = (1 - smoothing) * attributes.numpy() + smoothing / 2
+    reference = -np.mean(q * np.log(p) + (1 - q) * np.log(1 - p))
+    assert model.loss(frames, attributes).item() == pytest.approx(reference, rel=1e-5)
+
+
+def test_label_smoothing_out_of_range_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"`label_smoothing` must be in \[0, 1\); found 1"):
+        AttributeReviewer("test_resnet", 3, label_smoothing=1.0)
+
+
 def test_clip_logits_are_the_mean_over_frames() -> None:
     model, clip = reviewer().eval(), torch.rand(2, 4, 3, 32, 32)
     frames = torch.stack([model(clip[:, t]) for t in range(4)])

@@ -1,14 +1,16 @@
 import json
+from collections.abc import Callable
 
 import pytest
 import torch
+from torch import Tensor
 from transformers import PreTrainedTokenizerFast
 
 from blackbox_anon.weights import SHIPPED
 from blackbox_anon.world import PeopleWorld
 from blackbox_anon.world.questions import QuestionAnswer, vocabulary
 from blackbox_anon.world.training.architecture import build_model, build_tokenizer, normalise
-from blackbox_anon.world.training.augmentation import augment
+from blackbox_anon.world.training.augmentation import augment, distort
 from blackbox_anon.world.training.sequences import (
     IGNORED,
     block_tokens,
@@ -83,10 +85,13 @@ def test_packed_questions_are_answered_as_if_asked_alone(
         torch.testing.assert_close(logits([block])[0], expected, rtol=1e-4, atol=1e-4)
 
 
-def test_augmented_clips_keep_shape_and_range() -> None:
+@pytest.mark.parametrize("vary", [augment, distort])
+def test_varied_clips_keep_shape_and_range(
+    vary: Callable[[Tensor, torch.Generator], Tensor],
+) -> None:
     clips = torch.rand(6, 3, 3, 16, 16, generator=torch.Generator().manual_seed(1))
     before = clips.clone()
-    first, again = (augment(clips, torch.Generator().manual_seed(2)) for _ in range(2))
+    first, again = (vary(clips, torch.Generator().manual_seed(2)) for _ in range(2))
     assert first.shape == clips.shape
     assert (first >= 0).all()
     assert (first <= 1).all()
