@@ -1,4 +1,4 @@
-"""Logs that grow with a run, and go back to a checkpoint with it."""
+"""What a run leaves in its log folder on its way, and goes back to a checkpoint with it."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 GROWING = ("history.jsonl", "events.out.tfevents.*")
+WHOLE = ("checkpoints/*.ckpt",)  # Lightning's; each is written at once
 
 
 def log_folder(trainer: Trainer) -> Path:
@@ -19,27 +20,32 @@ def log_folder(trainer: Trainer) -> Path:
 
 
 def log_sizes(folder: Path) -> dict[str, int]:
-    """Bring a run's growing logs to the disk; return their lengths in bytes by name."""
-    return {path.name: _synced_size(path) for path in _growing(folder)}
+    """Bring a run's growing logs to the disk; return all files' lengths in bytes by name."""
+    return {name: _synced_size(path) for name, path in _found(folder, GROWING + WHOLE)}
 
 
 def cut_back(folder: Path, sizes: dict[str, int]) -> None:
-    """Forget what was logged after a checkpoint; it will be logged again.
+    """Forget what was left after a checkpoint; it will be left again.
+
+    A file that stayed would be in its successor's way: Lightning gives that another name.
 
     Args:
         folder: The run's log folder.
-        sizes: What :func:`log_sizes` found when the checkpoint was written; a growing log that is
-            not among them is removed.
+        sizes: What :func:`log_sizes` found when the checkpoint was written; a file that is not
+            among them is removed.
     """
-    for path in _growing(folder):
-        if path.name not in sizes:
+    for name, path in _found(folder, GROWING + WHOLE):
+        if name not in sizes:
             path.unlink()
-        elif path.stat().st_size > sizes[path.name]:
-            os.truncate(path, sizes[path.name])
+    for name, path in _found(folder, GROWING):
+        if path.stat().st_size > sizes[name]:
+            os.truncate(path, sizes[name])
 
 
-def _growing(folder: Path) -> list[Path]:
-    return sorted(path for pattern in GROWING for path in folder.glob(pattern))
+def _found(folder: Path, patterns: tuple[str, ...]) -> list[tuple[str, Path]]:
+    found = (path for pattern in patterns for path in folder.glob(pattern))
+    paths = sorted(path for path in found if path.is_file())
+    return [(path.relative_to(folder).as_posix(), path) for path in paths]
 
 
 def _synced_size(path: Path) -> int:
