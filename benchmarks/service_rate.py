@@ -51,7 +51,6 @@ def main() -> None:
         rate_per_s=given.rate,
         burst=given.burst,
         latency_s=(given.latency_s, given.latency_s),
-        batch_size=64,
     )
     with serve(Echo(), options) as running:
         client = OpenAICompatibleMLLM(

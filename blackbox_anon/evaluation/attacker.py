@@ -20,6 +20,7 @@ class AttackBudget:
         batch_size: Images per step.
         lr: Peak learning rate of a one-cycle schedule.
         seed: Seed of initialization and order.
+        label_smoothing: See :class:`~blackbox_anon.reviewers.AttributeReviewer`.
     """
 
     backbone: str = "test_resnet"
@@ -27,6 +28,7 @@ class AttackBudget:
     batch_size: int = 48
     lr: float = 4e-3
     seed: int = 0
+    label_smoothing: float = 0.0
 
 
 def train_attacker(frames: Tensor, attributes: Tensor, budget: AttackBudget) -> AttributeReviewer:
@@ -48,7 +50,9 @@ def train_attacker(frames: Tensor, attributes: Tensor, budget: AttackBudget) -> 
         raise ValueError(msg)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(budget.seed)
-        attacker = AttributeReviewer(budget.backbone, attributes.shape[1]).train()
+        attacker = AttributeReviewer(
+            budget.backbone, attributes.shape[1], label_smoothing=budget.label_smoothing
+        ).train()
     generator = torch.Generator().manual_seed(budget.seed)
     optimizer = AdamW(attacker.parameters(), lr=budget.lr, weight_decay=0.05)
     schedule = OneCycleLR(optimizer, budget.lr, budget.steps)
