@@ -10,7 +10,7 @@ from blackbox_anon.server import FAULT_KINDS
 
 pytestmark = pytest.mark.slow
 
-STEPS, CALLS, VALIDATED = 300, 9600, 64  # demo.yaml: 8 clips, 2 directions, 2 halves
+STEPS, CALLS, VALIDATED = 375, 12000, 64  # demo.yaml: 8 clips, 2 directions, 2 halves
 
 
 @pytest.fixture(scope="module")

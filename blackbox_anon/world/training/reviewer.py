@@ -30,9 +30,7 @@ def main() -> None:
     clips = draw_clips(PeopleWorld("train", length=args.clips, seed=args.seed), [2, 6])
     images = anonymize_clips(anonymizer, clips)
     attributes = clips.attributes.repeat_interleave(images.shape[1], 0)
-    budget = AttackBudget(
-        steps=args.steps, seed=args.seed, label_smoothing=args.label_smoothing
-    )
+    budget = AttackBudget(steps=args.steps, seed=args.seed, label_smoothing=args.label_smoothing)
     reviewer = train_attacker(images.flatten(0, 1), attributes, budget)
     save_weights(reviewer, args.out / "reviewer.safetensors")
 
