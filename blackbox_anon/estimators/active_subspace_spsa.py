@@ -13,7 +13,7 @@ from blackbox_anon.estimators.counting import (
 )
 from blackbox_anon.estimators.critical_history import CriticalHistory
 from blackbox_anon.estimators.frame_pairs import ask_frames, conclude
-from blackbox_anon.estimators.functional import gaussian, rademacher
+from blackbox_anon.estimators.functional import clip_to_quantile, gaussian, rademacher
 
 _PROBE = 1e-3  # length of the finite difference that measures a direction's effect
 
@@ -40,11 +40,20 @@ class ActiveSubspaceSPSA(AbstractCountingEstimator):
     Nothing is clipped: where a shift would leave ``[0, 1]`` on one side, it is shortened on both. A
     sample with a failed half (a loss of NaN) is left out as a whole.
 
+    A mean of cross-entropies has heavy tails: the few clips whose answers are lost have gradients a
+    hundred times as long as the others', and what they say differs from batch to batch. With
+    ``clip_quantile`` below 1 a slope longer than that quantile of its batch is cut to it. At
+    anonymizers trained with the demo's settings this made the white-box gradient of a batch as
+    sure as that of a batch four to eight times as large, and its mean agrees better with the
+    uncut mean of other clips. It is no longer unbiased.
+
     Args:
         amplitude: Root mean square of a shift in pixel units, in ``(0, 0.5)``.
         rank: Directions ``K``, at most ``sketches``.
         sketches: Random projections that are kept.
         renewed: Projections made anew per step; the first step makes them all.
+        clip_quantile: Quantile of a batch's slopes, by magnitude, that longer ones are cut to, in
+            ``(0, 1]``; 1 cuts none.
         seed: Seed of projections and signs, 0 or more.
         history: Critical history that corrects the gradient, or ``None``.
 
@@ -71,6 +80,7 @@ class ActiveSubspaceSPSA(AbstractCountingEstimator):
         rank: int = 8,
         sketches: int = 32,
         renewed: int = 1,
+        clip_quantile: float = 1.0,
         seed: int = 0,
         history: CriticalHistory | None = None,
     ) -> None:
@@ -79,8 +89,10 @@ class ActiveSubspaceSPSA(AbstractCountingEstimator):
             amplitude=(amplitude, 0 < amplitude < 0.5, "in (0, 0.5)"),
             rank=(rank, 1 <= rank <= sketches, f"from 1 to `sketches` ({sketches})"),
             renewed=(renewed, 0 <= renewed <= sketches, f"from 0 to `sketches` ({sketches})"),
+            clip_quantile=(clip_quantile, 0 < clip_quantile <= 1, "in (0, 1]"),
             seed=(seed, seed >= 0, "0 or more"),
         )
+        self.clip_quantile = clip_quantile
         self.amplitude, self.rank, self.renewed, self.seed = amplitude, rank, renewed, seed
         self.history = history
         self.register_buffer("projections", torch.zeros(sketches, 0))
@@ -121,6 +133,7 @@ class ActiveSubspaceSPSA(AbstractCountingEstimator):
             shift, lengths = self._shift(theta, frames, directions, signs, problem)
             pairs = ask_frames(torch.stack([frames + shift, frames - shift]).unsqueeze(1), problem)
             slopes = pairs.slopes[0] / (2 * lengths.to(pairs.slopes))
+            slopes = clip_to_quantile(slopes, self.clip_quantile, pairs.valid[0])
             gradient = ((slopes / len(frames)).to(signs) @ signs) @ directions
             estimate = conclude(
                 gradient,

@@ -17,12 +17,14 @@ class FramePairs:
     Attributes:
         slopes: Loss of the first version minus loss of the second, shape ``(D, B)``, in nats; 0
             where either half failed.
+        valid: Whether neither half failed, shape ``(D, B)``.
         means: Mean loss, share of pairs that differ, mean absolute difference of the 8-bit frames,
             share of valid pairs; shape ``(4,)``. Failed pairs count as zeros.
         queries: Queries spent.
     """
 
     slopes: Tensor
+    valid: Tensor
     means: Tensor
     queries: int
 
@@ -55,7 +57,9 @@ def ask_frames(versions: Tensor, problem: BlackBoxProblem) -> FramePairs:
         pixels.to(plus),
         valid.sum().to(plus) / valid.numel(),
     ]
-    return FramePairs(slopes=plus - minus, means=torch.stack(means), queries=len(frames))
+    return FramePairs(
+        slopes=plus - minus, valid=valid, means=torch.stack(means), queries=len(frames)
+    )
 
 
 def conclude(

@@ -1,11 +1,13 @@
 """The best values seen so far, and the scale of the first ones."""
 
+import math
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-IdealRule = Literal["best", "ema_best"]
+IdealRule = Literal["best", "ema_best"] | list[float]
 
 
 class IdealPoint(nn.Module):
@@ -18,7 +20,8 @@ class IdealPoint(nn.Module):
     Args:
         num_objectives: Number ``N`` of objectives.
         rule: ``"best"`` is the smallest value so far, the current one included (the paper's
-            choice); ``"ema_best"`` the smallest moving average so far.
+            choice); ``"ema_best"`` the smallest moving average so far; numbers, one per
+            objective, are values to aspire to that stay (Wierzbicki's reference point).
         ema_decay: Weight of the past in the moving average, in ``[0, 1)``.
 
     Raises:
@@ -42,13 +45,14 @@ class IdealPoint(nn.Module):
         self, num_objectives: int, rule: IdealRule = "best", *, ema_decay: float = 0.9
     ) -> None:
         super().__init__()
-        if rule not in ("best", "ema_best"):
-            msg = f"`ideal` must be 'best' or 'ema_best'; found {rule!r}"
+        fixed = None if isinstance(rule, str) else _checked(rule, num_objectives)
+        if fixed is None and rule not in ("best", "ema_best"):
+            msg = f"`ideal` must be 'best', 'ema_best' or numbers; found {rule!r}"
             raise ValueError(msg)
         if not 0 <= ema_decay < 1:
             msg = f"`ema_decay` must be in [0, 1); found {ema_decay}"
             raise ValueError(msg)
-        self.rule = rule
+        self.rule, self._fixed = rule, fixed
         self.ema_decay = ema_decay
         self.register_buffer("best", torch.full((num_objectives,), torch.inf))
         self.register_buffer("average", torch.zeros(num_objectives))
@@ -62,14 +66,23 @@ class IdealPoint(nn.Module):
 
     @torch.no_grad()
     def forward(self, values: Tensor) -> Tensor:
-        """Take in values, shape ``(N,)``, and return the ideal ones, same shape and dtype."""
+        """Take in values, shape ``(N,)``, and return the ideal ones, same shape."""
         values = values.to(self.best.dtype)
+        if self._fixed is not None:
+            return values.new_tensor(self._fixed)
         averaged = torch.lerp(values, self.average, self.ema_decay)
         self.average.copy_(torch.where(self.count == 0, values, averaged))
         current = values if self.rule == "best" else self.average
         self.best.copy_(torch.minimum(self.best, current))
         self.count.add_(1)
         return self.best.clone()
+
+
+def _checked(ideal: Sequence[float], expected: int) -> list[float]:
+    if len(ideal) != expected or not all(math.isfinite(value) for value in ideal):
+        msg = f"`ideal` must be {expected} finite numbers, one per weight; found {ideal!r}"
+        raise ValueError(msg)
+    return [float(value) for value in ideal]
 
 
 class FirstValueScale(nn.Module):

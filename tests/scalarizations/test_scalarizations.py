@@ -15,6 +15,7 @@ from blackbox_anon.scalarizations import (
     Tchebycheff,
     WeightedSum,
 )
+from blackbox_anon.scalarizations.ideal_point import IdealRule
 from tests.properties import through_disk
 from tests.scalarizations.reference import Reference, descend
 
@@ -108,6 +109,22 @@ def test_ema_best_follows_a_loop() -> None:
         best = min(best, average)
         found = ideal(torch.tensor([loss], dtype=torch.float64))
         assert found.item() == pytest.approx(best, abs=1e-12)
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_a_given_ideal_point_stays(cls: Make) -> None:
+    scalarize = cls(weights=(0.5, 2.0), ideal=[0.25, 0.0], margin=0.0)
+    for values in ((1.25, 0.5), (-3.0, -1.0), (1.25, 0.5)):
+        combined = scalarize(torch.tensor(values), torch.eye(2))
+        torch.testing.assert_close(
+            combined.distances, torch.tensor([0.5 * (values[0] - 0.25), 2.0 * values[1]])
+        )
+
+
+@pytest.mark.parametrize("ideal", [[0.1], [0.1, 0.2, 0.3], [0.1, float("nan")], "worst"])
+def test_refuses_an_ideal_point_of_another_kind(ideal: IdealRule) -> None:
+    with pytest.raises(ValueError, match=r"`ideal` must be .*; found"):
+        IdealPoint(2, ideal)
 
 
 @pytest.mark.parametrize("normalize", [False, True])

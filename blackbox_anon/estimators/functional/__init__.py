@@ -10,6 +10,7 @@ Example:
     tensor([1., 1., 1., 1.])
 """
 
+from blackbox_anon.estimators.functional.clipping import clip_to_quantile
 from blackbox_anon.estimators.functional.directions import (
     gaussian,
     rademacher,
@@ -32,6 +33,7 @@ from blackbox_anon.estimators.functional.spsa import spsa_gradient
 __all__ = [
     "Basis",
     "axis_basis",
+    "clip_to_quantile",
     "critical_slot",
     "enhance_gradient",
     "gaussian",
