@@ -11,6 +11,7 @@ from typing_extensions import override
 
 from blackbox_anon.anonymizers.abstract import AbstractAnonymizer, as_images
 from blackbox_anon.anonymizers.blocks import channel_max_pool
+from blackbox_anon.anonymizers.encoder_tail import drop_unused_blocks
 from blackbox_anon.anonymizers.light_decoder import LightDecoder
 from blackbox_anon.weights import load_weights
 
@@ -50,7 +51,9 @@ class UNetAnonymizer(AbstractAnonymizer):
         self.width, self.stride = width, 2**depth
         self.architecture: dict[str, object] = {"encoder": encoder, "depth": depth, "width": width}
         """The arguments that decide which weights fit."""
-        self.encoder = smp.encoders.get_encoder(encoder, depth=depth, weights=encoder_weights)
+        self.encoder = drop_unused_blocks(
+            smp.encoders.get_encoder(encoder, depth=depth, weights=encoder_weights)
+        )
         channels = [min(width, c) for c in self.encoder.out_channels[1:]]
         self.decoder = LightDecoder(channels, width)
         self.encoder_frozen = True
@@ -88,8 +91,7 @@ class UNetAnonymizer(AbstractAnonymizer):
         if any(pad):
             images = functional.pad(images, (0, pad[0], 0, pad[1]), mode="replicate")
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.encoder_frozen):
-            images = (images * 2 - 1).contiguous(memory_format=torch.channels_last)
-            levels = self.encoder(images)  # in that layout a quarter faster on a CPU
+            levels = self.encoder(_centred(images))
         return [channel_max_pool(level, self.width) for level in levels[1:]]
 
     def decode(
@@ -111,3 +113,11 @@ class UNetAnonymizer(AbstractAnonymizer):
     @override
     def forward(self, frames: Tensor) -> Tensor:
         return self.decode(self.features(frames), frames)
+
+
+def _centred(images: Tensor) -> Tensor:
+    """Map ``[0, 1]`` to ``[-1, 1]``, in the layout that a CPU is a quarter faster with."""
+    if images.requires_grad:
+        return (images * 2 - 1).contiguous(memory_format=torch.channels_last)
+    copied = torch.empty_like(images, memory_format=torch.channels_last).copy_(images)
+    return copied.mul_(2).sub_(1)  # in place: three passes over memory instead of six

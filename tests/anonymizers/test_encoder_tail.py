@@ -1,0 +1,56 @@
+"""What an encoder computes beyond the deepest level is left out, and changes nothing."""
+
+import pytest
+import segmentation_models_pytorch as smp
+import torch
+
+from blackbox_anon.anonymizers import UNetAnonymizer
+from blackbox_anon.anonymizers.encoder_tail import drop_unused_blocks
+
+TIMM = "tu-tf_mobilenetv3_small_minimal_100"
+
+
+@pytest.mark.parametrize("name", [TIMM, "tu-efficientnet_b0", "tu-resnet18", "resnet18"])
+def test_levels_are_the_same(name: str) -> None:
+    whole = smp.encoders.get_encoder(name, depth=3, weights=None).eval()
+    cut = drop_unused_blocks(smp.encoders.get_encoder(name, depth=3, weights=None)).eval()
+    cut.load_state_dict(whole.state_dict())
+    images = torch.rand(2, 3, 32, 32)
+    with torch.no_grad():
+        for expected, found in zip(whole(images), cut(images), strict=True):
+            assert found.equal(expected)
+
+
+@pytest.mark.parametrize("name", [TIMM, "tu-efficientnet_b0"])
+def test_every_block_that_is_left_is_used(name: str) -> None:
+    encoder = drop_unused_blocks(smp.encoders.get_encoder(name, depth=3, weights=None)).train()
+    sum(level.square().sum() for level in encoder(torch.rand(2, 3, 32, 32))).backward()
+    assert [key for key, p in encoder.named_parameters() if p.grad is None] == []
+
+
+def test_all_of_a_deep_encoder_is_left() -> None:
+    whole = smp.encoders.get_encoder(TIMM, depth=5, weights=None)
+    keys = list(whole.state_dict())
+    assert list(drop_unused_blocks(whole).state_dict()) == keys
+
+
+def test_other_unknown_weights_are_still_refused() -> None:
+    anonymizer = UNetAnonymizer(TIMM, depth=3, width=16)
+    state = anonymizer.state_dict()
+    state["encoder.model.blocks.5.0.conv.weight"] = torch.zeros(1)  # of a block that was removed
+    anonymizer.load_state_dict(state)
+    state["encoder.model.blocks.0.0.other.weight"] = torch.zeros(1)
+    with pytest.raises(RuntimeError, match=r"blocks\.0\.0\.other\.weight"):
+        anonymizer.load_state_dict(state)
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_frames_are_left_as_they_are(layout: torch.memory_format) -> None:
+    anonymizer = UNetAnonymizer(TIMM, depth=3, width=16).eval()
+    frames = torch.rand(2, 3, 32, 32).contiguous(memory_format=layout)
+    before = frames.clone()
+    plain = anonymizer.features(frames)
+    assert frames.equal(before)
+    with_graph = anonymizer.features(frames.clone().requires_grad_())
+    for one, other in zip(plain, with_graph, strict=True):
+        assert one.equal(other)
