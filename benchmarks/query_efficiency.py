@@ -186,11 +186,11 @@ def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     )
     parser.add_argument("--estimators", nargs="+", choices=known, default=known, metavar="NAME")
     parser.add_argument("--seeds", nargs="+", type=int, default=[1, 2, 3, 4, 5])
-    parser.add_argument("--rates", nargs="+", type=float, default=[0.03, 0.1, 0.3, 1.0])
+    parser.add_argument("--rates", nargs="+", type=float, default=[0.1, 0.3, 1.0, 3.0])
     parser.add_argument("--budget", type=float, default=64, help="calls per training clip")
     parser.add_argument("--equal-calls", type=float, default=8, help="where values are compared")
     parser.add_argument(
-        "--targets", nargs=3, type=float, default=[0.8, 0.6, 0.4], help="shares of the start's L_AT"
+        "--targets", nargs=3, type=float, default=[0.5, 0.3, 0.2], help="shares of the start's L_AT"
     )
     parser.add_argument("--train-clips", type=int, default=Settings.train_clips)
     parser.add_argument("--held-out", type=int, default=Settings.held_out)

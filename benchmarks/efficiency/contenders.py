@@ -29,7 +29,7 @@ def contenders(mllm: HuggingFaceMLLM) -> dict[str, Callable[[int], AbstractEstim
     """
     return {
         LIMIT: lambda seed: WhiteBox(mllm),  # noqa: ARG005  # nothing is drawn
-        OURS: lambda seed: ActiveSubspaceSPSA(seed=seed),
+        OURS: lambda seed: ActiveSubspaceSPSA(clip_quantile=0.9, seed=seed),
         "output space": lambda seed: OutputSpaceSPSA(seed=seed),
         "per sample": lambda seed: SampleSPSA(RADIUS, seed=seed),
         PAPER: lambda seed: CriticalHistorySPSA(RADIUS, seed=seed),

@@ -14,7 +14,7 @@ from benchmarks.efficiency.course import Course
 from blackbox_anon.estimators import AbstractEstimator, power_decay
 from blackbox_anon.scalarizations.functional import augmented_tchebycheff_gradient
 
-FIRST_MARK, MARK_GROWTH = 0.5, 1.15  # calls per sample of the evaluations
+FIRST_MARK, MARK_GROWTH = 0.125, 1.15  # calls per sample of the evaluations
 
 
 @dataclass(frozen=True, kw_only=True)
