@@ -8,6 +8,7 @@ Example:
 from blackbox_anon.callbacks.collapse_guard import CollapseGuard
 from blackbox_anon.callbacks.history import HistoryRecorder, read_history
 from blackbox_anon.callbacks.image_grid import BeforeAfterImages, before_after_grid
+from blackbox_anon.callbacks.lookahead import Lookahead
 from blackbox_anon.callbacks.prediction_writer import AnonymizedWriter
 from blackbox_anon.callbacks.stop_when_settled import StopWhenSettled
 from blackbox_anon.callbacks.tail_average import TailAverage
@@ -17,6 +18,7 @@ __all__ = [
     "BeforeAfterImages",
     "CollapseGuard",
     "HistoryRecorder",
+    "Lookahead",
     "StopWhenSettled",
     "TailAverage",
     "before_after_grid",
