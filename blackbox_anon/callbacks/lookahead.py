@@ -2,17 +2,15 @@
 
 from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
+from lightning.pytorch import LightningModule, Trainer
 from typing_extensions import override
 
 from blackbox_anon.arguments import require
-from blackbox_anon.errors import BlackboxAnonError
-from blackbox_anon.tasks import BlackBoxAnonymization
+from blackbox_anon.callbacks.iterate_mean import IterateMean
 from blackbox_anon.tasks import parameters as flat
 
 
-class Lookahead(Callback):
+class Lookahead(IterateMean):
     """Every few steps, go on from the mean of the iterates since the last time.
 
     The steps of a noisy estimate wander; their mean is nearer to where they are heading, and the
@@ -32,9 +30,8 @@ class Lookahead(Callback):
 
     def __init__(self, every: int = 25) -> None:
         require(every=(every, every >= 1, "1 or more"))
+        super().__init__()
         self.every = every
-        self.total: Tensor | None = None
-        self.count = 0
 
     @override
     def on_train_batch_end(
@@ -45,22 +42,8 @@ class Lookahead(Callback):
         batch: Any,
         batch_idx: int,  # Lightning's signature
     ) -> None:
-        if not isinstance(pl_module, BlackBoxAnonymization):
-            msg = f"Lookahead needs a BlackBoxAnonymization task; found {type(pl_module).__name__}"
-            raise BlackboxAnonError(msg)
-        if pl_module.skipped:
-            return
-        theta = flat.flatten(pl_module.trained)
-        self.total = theta if self.total is None else self.total.to(theta) + theta
-        self.count += 1
-        if self.count == self.every:
-            flat.assign(pl_module.trained, self.total / self.count)
-            self.total, self.count = None, 0
-
-    @override
-    def state_dict(self) -> dict[str, Any]:
-        return {"total": self.total, "count": self.count}
-
-    @override
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.total, self.count = state_dict["total"], state_dict["count"]
+        task = self.checked(pl_module)
+        self.take_in(task)
+        if self.mean is not None and self.count == self.every:
+            flat.assign(task.trained, self.mean)
+            self.mean, self.count = None, 0

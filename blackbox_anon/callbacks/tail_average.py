@@ -3,16 +3,16 @@
 import math
 from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
+from lightning.pytorch import LightningModule, Trainer
 from typing_extensions import override
 
+from blackbox_anon.callbacks.iterate_mean import IterateMean
 from blackbox_anon.errors import BlackboxAnonError
 from blackbox_anon.tasks import BlackBoxAnonymization
 from blackbox_anon.tasks import parameters as flat
 
 
-class TailAverage(Callback):
+class TailAverage(IterateMean):
     """Replace the trained parameters, after the last step, by their mean over the run's tail.
 
     Zeroth-order steps scatter around where they are heading, and the last one is no better than
@@ -32,9 +32,8 @@ class TailAverage(Callback):
         if not 0 <= start < 1:
             msg = f"`start` must be in [0, 1); found {start}"
             raise ValueError(msg)
+        super().__init__()
         self.start = start
-        self.mean: Tensor | None = None
-        self.count = 0
 
     @override
     def on_train_batch_end(
@@ -45,31 +44,13 @@ class TailAverage(Callback):
         batch: Any,
         batch_idx: int,  # Lightning's signature
     ) -> None:
-        if not isinstance(pl_module, BlackBoxAnonymization):
-            msg = (
-                f"TailAverage needs a BlackBoxAnonymization task; found {type(pl_module).__name__}"
-            )
-            raise BlackboxAnonError(msg)
-        done, total = _progress(trainer, pl_module)
+        task = self.checked(pl_module)
+        done, total = _progress(trainer, task)
         if done <= self.start * total:
             return
-        if not pl_module.skipped:
-            self._take_in(flat.flatten(pl_module.trained))
+        self.take_in(task)
         if done == total and self.mean is not None:
-            flat.assign(pl_module.trained, self.mean)
-
-    def _take_in(self, theta: Tensor) -> None:
-        self.count += 1
-        mean = theta if self.mean is None else self.mean.to(theta)
-        self.mean = mean + (theta - mean) / self.count
-
-    @override
-    def state_dict(self) -> dict[str, Any]:
-        return {"mean": self.mean, "count": self.count}
-
-    @override
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.mean, self.count = state_dict["mean"], state_dict["count"]
+            flat.assign(task.trained, self.mean)
 
 
 def _progress(trainer: Trainer, task: BlackBoxAnonymization) -> tuple[int, int]:

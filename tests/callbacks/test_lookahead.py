@@ -2,35 +2,17 @@ from pathlib import Path
 
 import pytest
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
+from lightning.pytorch import LightningModule, Trainer
 
 from blackbox_anon.callbacks import Lookahead
 from blackbox_anon.errors import BlackboxAnonError
 from blackbox_anon.tasks.parameters import flatten
+from tests.callbacks.iterates import Iterates
 from tests.tasks.parts import make_data, make_task, make_trainer
 
 
-class Parameters(Callback):
-    """Keeps the parameters after every batch."""
-
-    def __init__(self) -> None:
-        self.seen: list[Tensor] = []
-
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: object,
-        batch: object,
-        batch_idx: int,
-    ) -> None:
-        del trainer, outputs, batch, batch_idx
-        self.seen.append(flatten(pl_module.trained))  # type: ignore[arg-type]  # the task's list
-
-
 def test_the_run_goes_on_from_the_mean(tmp_path: Path) -> None:
-    task, before, after = make_task(), Parameters(), Parameters()
+    task, before, after = make_task(), Iterates(), Iterates()
     make_trainer(tmp_path, callbacks=[before, Lookahead(2), after]).fit(task, make_data())
     assert len(before.seen) == 3
     assert after.seen[0].equal(before.seen[0])
@@ -50,10 +32,10 @@ def test_a_mean_of_one_changes_nothing(tmp_path: Path) -> None:
 
 def test_a_mean_that_was_begun_goes_on_after_a_checkpoint() -> None:
     first, second = Lookahead(5), Lookahead(5)
-    first.total, first.count = torch.arange(3.0), 4
+    first.mean, first.count = torch.arange(3.0), 4
     second.load_state_dict(first.state_dict())
     assert second.count == 4
-    assert torch.equal(second.total, torch.arange(3.0))  # type: ignore[arg-type]  # set above
+    assert torch.equal(second.mean, torch.arange(3.0))  # type: ignore[arg-type]  # set above
 
 
 def test_less_than_one_is_refused() -> None:

@@ -2,31 +2,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
-from torch import Tensor
 
 from blackbox_anon.callbacks import TailAverage
 from blackbox_anon.errors import BlackboxAnonError
 from blackbox_anon.tasks.parameters import flatten
+from tests.callbacks.iterates import Iterates
 from tests.tasks.parts import make_data, make_task, make_trainer
-
-
-class Iterates(Callback):
-    """Keeps every iterate; stands before the average, which changes the last one."""
-
-    def __init__(self) -> None:
-        self.seen: list[Tensor] = []
-
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: object,
-        batch: object,
-        batch_idx: int,
-    ) -> None:
-        del trainer, outputs, batch, batch_idx
-        self.seen.append(flatten(pl_module.trained))  # type: ignore[arg-type]  # the task's list
 
 
 @pytest.mark.parametrize(("start", "kept"), [(0.0, 3), (0.3, 3), (0.34, 2), (0.9, 1)])
