@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
@@ -67,7 +68,8 @@ class PeopleWorld(Dataset[dict[str, object]]):
     def frames(self, index: int, only: Sequence[int] | None = None) -> Tensor:
         """Return clip ``index``, or only some of its frames, as uint8 ``(T, 3, H, W)``."""
         pixels = render(self.scene(index), self.clip_frames, self.size, only)
-        return torch.from_numpy(pixels).permute(0, 3, 1, 2).contiguous()
+        # Transposed by NumPy: a few kilobytes are not worth waking all of torch's threads.
+        return torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
 
     def question_answers(self, index: int) -> list[QuestionAnswer]:
         """List the questions about clip ``index`` with their true answers."""
