@@ -1,5 +1,7 @@
 """SPSA along the few directions in which the anonymizer's output changes most."""
 
+import math
+
 import torch
 from torch import Tensor
 from typing_extensions import override
@@ -50,6 +52,9 @@ class ActiveSubspaceSPSA(AbstractCountingEstimator):
         rank: Directions ``K``, at most ``sketches``.
         sketches: Random projections that are kept.
         renewed: Projections made anew per step; the first step makes them all.
+        sketched_share: Share of a batch's samples, in turn, whose frames a step's projections are
+            of, in ``(0, 1]``. The products with vectors are most of what a step costs on this
+            machine, and in the mean over steps a share of the samples tells the same.
         clip_quantile: Quantile of a batch's slopes, by magnitude, that longer ones are cut to, in
             ``(0, 1]``; 1 cuts none.
         seed: Seed of projections and signs, 0 or more.
@@ -78,6 +83,7 @@ class ActiveSubspaceSPSA(AbstractCountingEstimator):
         rank: int = 8,
         sketches: int = 32,
         renewed: int = 1,
+        sketched_share: float = 1.0,
         clip_quantile: float = 1.0,
         seed: int = 0,
         history: CriticalHistory | None = None,
@@ -87,10 +93,11 @@ class ActiveSubspaceSPSA(AbstractCountingEstimator):
             amplitude=(amplitude, 0 < amplitude < 0.5, "in (0, 0.5)"),
             rank=(rank, 1 <= rank <= sketches, f"from 1 to `sketches` ({sketches})"),
             renewed=(renewed, 0 <= renewed <= sketches, f"from 0 to `sketches` ({sketches})"),
+            sketched_share=(sketched_share, 0 < sketched_share <= 1, "in (0, 1]"),
             clip_quantile=(clip_quantile, 0 < clip_quantile <= 1, "in (0, 1]"),
             seed=(seed, seed >= 0, "0 or more"),
         )
-        self.clip_quantile = clip_quantile
+        self.clip_quantile, self.sketched_share = clip_quantile, sketched_share
         self.amplitude, self.rank, self.renewed, self.seed = amplitude, rank, renewed, seed
         self.history = history
         self.register_buffer("projections", torch.zeros(sketches, 0))
@@ -150,16 +157,26 @@ class ActiveSubspaceSPSA(AbstractCountingEstimator):
         """Return the frames and the kept projections, the oldest ones replaced."""
         kept = self.projections.clone()
         count = len(kept) if step == 1 else self.renewed
-        with torch.enable_grad():
-            parameters = theta.detach().clone().requires_grad_()
+        parameters = theta.detach().clone().requires_grad_()
+        whole = self.sketched_share == 1
+        with torch.set_grad_enabled(whole):
             frames = problem.anonymize(parameters)
+        sketched = frames if whole else self._some(parameters, problem, len(frames), step)
         for index in range(count):
-            drawn = gaussian(frames.numel(), 2 * self.seed + 1, step * len(kept) + index)
-            noise = drawn.view(frames.shape).to(frames)
-            (found,) = torch.autograd.grad(frames, parameters, noise, retain_graph=True)
+            drawn = gaussian(sketched.numel(), 2 * self.seed + 1, step * len(kept) + index)
+            noise = drawn.view(sketched.shape).to(sketched)
+            again = index + 1 < count
+            (found,) = torch.autograd.grad(sketched, parameters, noise, retain_graph=again)
             slot = index if step == 1 else ((step - 2) * self.renewed + index) % len(kept)
             kept[slot] = problem.mean_over_ranks(found).to(kept)
         return frames.detach(), kept
+
+    def _some(self, parameters: Tensor, problem: BlackBoxProblem, batch: int, step: int) -> Tensor:
+        """Return the frames of the share of the batch whose turn it is, with their graph."""
+        count = math.ceil(self.sketched_share * batch)
+        chosen = (step * count + torch.arange(count, device=parameters.device)) % batch
+        with torch.enable_grad():
+            return problem.some(parameters, chosen)
 
     def _shift(
         self,

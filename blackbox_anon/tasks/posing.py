@@ -69,6 +69,12 @@ class PosedBatch:
             parts.append(self._decode(own, self._frames[index : index + 1], theta))
         return torch.cat(parts)
 
+    def anonymize_some(self, theta: Tensor, chosen: Tensor) -> Tensor:
+        """Return the frames of the samples with indices ``chosen``, shape ``(n,)``, alone."""
+        levels = [level.unflatten(0, (len(self._frames), -1)) for level in self._features]
+        own = [level[chosen].flatten(0, 1) for level in levels]
+        return self._decode(own, self._frames[chosen], theta)
+
     def losses(self, frames: Tensor) -> Tensor:
         """Return the loss of each sample of each version, NaN where the call failed.
 

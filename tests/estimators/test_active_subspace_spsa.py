@@ -73,6 +73,28 @@ def test_samples_may_be_anonymized_one_by_one() -> None:
     assert calls == [(3, 7)]
 
 
+def test_a_share_of_the_samples_is_sketched_in_turn() -> None:
+    """Projections are of the chosen samples' frames; the estimate itself is of all."""
+    posed, asked = smooth_problem(4, 3, 4, 4), []
+
+    def some(theta: Tensor, chosen: Tensor) -> Tensor:
+        asked.append(chosen.tolist())
+        return posed.anonymize(theta)[chosen]
+
+    quick = make_active(sketched_share=0.5)
+    slow = make_active(sketched_share=0.5)
+    for _ in range(2):
+        found = quick(SEVEN, replace(posed, anonymize_some=some))
+        properties.assert_same_estimates(slow(SEVEN, posed), found)
+        assert found.queries == 8
+    assert asked == [[2, 3], [0, 1]]
+    (jacobian,) = (torch.autograd.functional.jacobian(lambda t: posed.anonymize(t)[:2], SEVEN),)
+    rows = jacobian.flatten(0, -2)
+    newest = quick.projections[0]
+    inside = rows.T @ torch.linalg.lstsq(rows.T, newest.unsqueeze(1)).solution
+    torch.testing.assert_close(inside.squeeze(1), newest, rtol=1e-3, atol=1e-4)
+
+
 def test_projections_are_renewed_one_after_the_other() -> None:
     estimator, posed, seen = make_active(), smooth_problem(2, 3, 4, 4), []
     for _ in range(6):
