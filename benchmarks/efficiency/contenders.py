@@ -8,6 +8,7 @@ from blackbox_anon.estimators import (
     AbstractEstimator,
     ActiveSubspaceSPSA,
     CriticalHistorySPSA,
+    FidelityGuided,
     OutputSpaceSPSA,
     PolicyGradient,
     SampleSPSA,
@@ -29,7 +30,10 @@ def contenders(mllm: HuggingFaceMLLM) -> dict[str, Callable[[int], AbstractEstim
     """
     return {
         LIMIT: lambda seed: WhiteBox(mllm),  # noqa: ARG005  # nothing is drawn
-        OURS: lambda seed: ActiveSubspaceSPSA(clip_quantile=0.9, seed=seed),
+        OURS: lambda seed: FidelityGuided(
+            ActiveSubspaceSPSA(clip_quantile=0.9, seed=seed), correction=0.2
+        ),
+        "ours, unguided": lambda seed: ActiveSubspaceSPSA(clip_quantile=0.9, seed=seed),
         "output space": lambda seed: OutputSpaceSPSA(seed=seed),
         "per sample": lambda seed: SampleSPSA(RADIUS, seed=seed),
         PAPER: lambda seed: CriticalHistorySPSA(RADIUS, seed=seed),

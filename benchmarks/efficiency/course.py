@@ -150,7 +150,9 @@ class Course:
             anonymize=lambda theta: self.anonymize(clips, theta),
             losses=losses,
             anonymize_each=lambda thetas: self.anonymize_each(clips, thetas),
+            anonymize_some=lambda theta, chosen: self.anonymize(clips.take(chosen), theta),
             asked=Asked(prompts=prompts, classes=self.classes, labels=clips.labels),
+            raw=clips.frames,
             names=clips.names,
             subset=lambda chosen: self.problem(clips.take(chosen)),
         )

@@ -3,9 +3,10 @@
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 import yaml
@@ -95,19 +96,32 @@ def run_demo(*, seed: int, out: Path, config: str = CONFIG) -> Results:
 def _fit(seed: int, out: Path, config: str) -> LightningCLI:
     from blackbox_anon.lightning_cli import run
 
+    path = find_config(config)
     return run(
         [
             "fit",
-            f"--config={find_config(config)}",
+            f"--config={path}",
             f"--seed_everything={seed}",
             f"--data.init_args.world_seed={WORLD_OFFSET + seed}",
             f"--data.init_args.seed={seed}",
-            f"--model.init_args.estimator.init_args.seed={seed}",
+            f"--{seed_of_estimator(_plain_config(path))}={seed}",
             f"--trainer.logger.init_args.save_dir={out}",
             f"--trainer.default_root_dir={out}",
         ],
         fresh="if finished",
     )
+
+
+def seed_of_estimator(config: Mapping[str, Any]) -> str:
+    """Return the key of the estimator's seed, the innermost one's where one wraps another.
+
+    Args:
+        config: A run's configuration.
+    """
+    key, node = "model", config["model"]
+    while "estimator" in (arguments := node.get("init_args", {})):
+        key, node = f"{key}.init_args.estimator", arguments["estimator"]
+    return f"{key}.init_args.seed"
 
 
 def _worlds(seed: int) -> dict[str, PeopleWorld]:
@@ -142,8 +156,8 @@ def _compare(task: ActionRecognition, seed: int) -> dict[str, Measured]:
     return found
 
 
-def _plain_config(path: str) -> dict[str, object]:
-    loaded: dict[str, object] = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+def _plain_config(path: str) -> dict[str, Any]:
+    loaded: dict[str, Any] = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     return loaded
 
 

@@ -30,6 +30,7 @@ from blackbox_anon.estimators.adaptive_allocation import AdaptiveAllocation
 from blackbox_anon.estimators.critical_history import CriticalHistory, Enhanced
 from blackbox_anon.estimators.critical_history_spsa import CriticalHistorySPSA
 from blackbox_anon.estimators.evolution_strategy import SeparableCMAES
+from blackbox_anon.estimators.fidelity_guided import FidelityGuided
 from blackbox_anon.estimators.functional import power_decay
 from blackbox_anon.estimators.output_space_spsa import OutputSpaceSPSA
 from blackbox_anon.estimators.policy_gradient import PolicyGradient
@@ -51,6 +52,7 @@ __all__ = [
     "CriticalHistorySPSA",
     "Enhanced",
     "Estimate",
+    "FidelityGuided",
     "OutputSpaceSPSA",
     "PolicyGradient",
     "SampleSPSA",

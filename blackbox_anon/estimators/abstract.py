@@ -54,8 +54,13 @@ class BlackBoxProblem:
             :class:`~blackbox_anon.errors.TooFewPairsError` and writes no state.
         anonymize_each: Maps each sample's own parameters, shape ``(B, P)``, to the batch's frames,
             or ``None`` where :meth:`each` has to do it the slow way. Need not be differentiable.
+        anonymize_some: Maps parameters ``theta`` and the indices of ``n`` samples to those samples'
+            frames, as :attr:`anonymize` does, or ``None`` where :meth:`some` has to do it the slow
+            way.
         asked: The question behind ``losses``, or ``None`` where it is none of classes. Estimators
             that only query have no use for it; :class:`WhiteBox` needs it.
+        raw: The batch's frames before they are anonymized, shaped as those after, or ``None``.
+            :class:`FidelityGuided` needs them.
         names: ``B`` stable names of the samples, or ``None``. :class:`AdaptiveAllocation` remembers
             samples by them.
         subset: Poses the samples with the given indices, shape ``(n,)``, as a problem of their own,
@@ -67,7 +72,9 @@ class BlackBoxProblem:
     mean_over_ranks: Callable[[Tensor], Tensor] = _identity
     min_valid_share: float = 0.0
     anonymize_each: Callable[[Tensor], Tensor] | None = None
+    anonymize_some: Callable[[Tensor, Tensor], Tensor] | None = None
     asked: Asked | None = None
+    raw: Tensor | None = None
     names: Sequence[str] | None = None
     subset: "Callable[[Tensor], BlackBoxProblem] | None" = None
 
@@ -85,6 +92,22 @@ class BlackBoxProblem:
         if self.anonymize_each is not None:
             return self.anonymize_each(thetas)
         return torch.stack([self.anonymize(theta)[i] for i, theta in enumerate(thetas)])
+
+    def some(self, theta: Tensor, chosen: Tensor) -> Tensor:
+        """Anonymize some samples only.
+
+        Without :attr:`anonymize_some` the whole batch is anonymized, and most of it thrown away.
+
+        Args:
+            theta: Shape ``(P,)``. Differentiable in it when grad is enabled.
+            chosen: Indices of samples, shape ``(n,)``.
+
+        Returns:
+            Frames, shape ``(n, ..., 3, H, W)``.
+        """
+        if self.anonymize_some is not None:
+            return self.anonymize_some(theta, chosen)
+        return self.anonymize(theta)[chosen]
 
     def ask(self, frames: Tensor) -> Tensor:
         """Ask for the loss of every sample of every version of the batch.

@@ -216,7 +216,9 @@ class BlackBoxAnonymization(AbstractTask):
             mean_over_ranks=self._mean_unless_stopped,
             min_valid_share=self.failures.min_valid_share,
             anonymize_each=posed.anonymize_each,
+            anonymize_some=posed.anonymize_some,
             asked=self.asked(batch),
+            raw=batch["frames"],
             names=batch["name"],
             subset=lambda chosen: self.problem(take(batch, chosen.tolist()), meanwhile=meanwhile),
         )

@@ -4,7 +4,12 @@ import pytest
 import torch
 
 from blackbox_anon.cli import main
-from blackbox_anon.demo.command import ATTACK_FRAMES, WORLD_OFFSET, baselines
+from blackbox_anon.demo.command import (
+    ATTACK_FRAMES,
+    WORLD_OFFSET,
+    baselines,
+    seed_of_estimator,
+)
 from blackbox_anon.world import PeopleWorld
 
 
@@ -62,3 +67,14 @@ def test_no_demo_shows_a_clip_that_the_mllm_was_trained_on() -> None:
 
 def test_attack_frames_are_frames_of_a_clip() -> None:
     assert set(ATTACK_FRAMES) <= set(range(PeopleWorld().clip_frames))
+
+
+def test_the_seed_goes_to_the_estimator_that_draws() -> None:
+    plain = {"class_path": "SPSA", "init_args": {"radius": 0.1}}
+    wrapped = {"class_path": "FidelityGuided", "init_args": {"estimator": plain}}
+    for estimator, key in (
+        (plain, "model.init_args.estimator.init_args.seed"),
+        (wrapped, "model.init_args.estimator.init_args.estimator.init_args.seed"),
+    ):
+        config = {"model": {"init_args": {"estimator": estimator}}}
+        assert seed_of_estimator(config) == key

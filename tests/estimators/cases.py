@@ -1,10 +1,11 @@
 """Every estimator that asks, small, with a problem that suits it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+import torch
 from torch import Tensor
 
 from blackbox_anon.estimators import (
@@ -13,6 +14,7 @@ from blackbox_anon.estimators import (
     ActiveSubspaceSPSA,
     BlackBoxProblem,
     CriticalHistory,
+    FidelityGuided,
     OutputSpaceSPSA,
     PolicyGradient,
     SampleSPSA,
@@ -72,6 +74,21 @@ def with_history(make: Make, **chosen: Any) -> Make:  # noqa: ANN401  # the esti
     return lambda seed=0: make(seed, history=CriticalHistory(0, capacity=3), **chosen)
 
 
+def make_guided(seed: int = 0) -> FidelityGuided:
+    return FidelityGuided(make_active(seed), correction=0.5, share=0.5)
+
+
+def with_raw(problem: BlackBoxProblem) -> BlackBoxProblem:
+    """The same problem, with raw frames that the anonymized ones are not far from."""
+    shown = problem.anonymize(SEVEN)
+    noise = torch.rand(shown.shape, generator=torch.Generator().manual_seed(5), dtype=shown.dtype)
+    return replace(problem, raw=(shown.detach() + 0.2 * noise - 0.1).clamp(0, 1))
+
+
+def guided_clips(batch: int) -> BlackBoxProblem:
+    return with_raw(clips(batch))
+
+
 def images(batch: int) -> BlackBoxProblem:
     return smooth_problem(batch, 3, 8, 6)
 
@@ -100,6 +117,7 @@ CASES = {
     "active-clips": Case(make_active, 2, SEVEN, clips),
     "active-history": Case(with_history(make_active, renewed=2), 2, SEVEN, images),
     "active-history-clips": Case(with_history(make_active, renewed=2), 2, SEVEN, clips),
+    "guided": Case(make_guided, 2, SEVEN, guided_clips),
 }
 
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())

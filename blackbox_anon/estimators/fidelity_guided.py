@@ -1,0 +1,187 @@
+"""Let the way back to the raw picture point, and pay only to learn where that is wrong."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+from typing_extensions import override
+
+from blackbox_anon.arguments import require
+from blackbox_anon.estimators.abstract import AbstractEstimator, BlackBoxProblem, Estimate
+
+
+class FidelityGuided(AbstractEstimator):
+    r"""Guides another estimator by the distance between anonymized and raw frames.
+
+    A zeroth-order estimate is nearly all noise, and blind where it does not search: a handful of
+    numbers is paid for, and thousands are wanted. One thing is known of every black box for
+    nothing: it answers on raw frames. So the loss is split,
+    :math:`L = w\,d + (L - w\,d)`, with :math:`d` the mean absolute difference to the raw frames.
+    The first part is differentiated, without noise; the second is left to the wrapped estimator:
+
+    .. math:: g = w\,\nabla d(\theta) + \rho\,\hat\nabla(L - w\,d)(\theta)
+
+    With ``correction`` :math:`\rho = 1` the distance is a control variate: where the wrapped
+    estimator is unbiased, so is the sum, and it leaves no trace but less variance. In directions
+    that are not searched, and as far as :math:`\rho` is below 1, the step keeps to the raw picture:
+    what hides nothing is not changed, whether or not a query has told.
+
+    On the embedded world, at anonymizers along a run, the distance's gradient and that of the black
+    box have a cosine of 0.2 to 0.65 and a ratio of 0.6 to 2.2; a paid step's cosine is about 0.05.
+
+    Wrap :class:`SkipWhilePrivate` around this, not this around it.
+
+    Args:
+        estimator: Estimates the gradient of the rest.
+        weight: Factor ``w``: nats for a mean absolute difference of 1, 0 or more.
+        correction: Factor ``rho`` of the wrapped estimate, in ``[0, 1]``.
+        share: Share of a batch's samples, in turn, whose distance is differentiated, in ``(0, 1]``.
+            It hardly differs between samples.
+
+    Logs:
+        Those of the wrapped estimator; ``gradient_norm`` of the sum, ``prior_norm`` and
+        ``correction_norm`` of its parts, and ``distance`` (mean, in ``[0, 1]``).
+
+    Raises:
+        ValueError: If an argument is out of its range, or the problem has no raw frames.
+
+    Reference:
+        Guiding directions: Maheswaranathan et al., "Guided evolutionary strategies", ICML 2019;
+        here the guide is a distance and no model.
+    """
+
+    step: Tensor
+
+    def __init__(
+        self,
+        estimator: AbstractEstimator,
+        *,
+        weight: float = 1.7,
+        correction: float = 1.0,
+        share: float = 0.25,
+    ) -> None:
+        super().__init__()
+        require(
+            weight=(weight, weight >= 0, "0 or more"),
+            correction=(correction, 0 <= correction <= 1, "in [0, 1]"),
+            share=(share, 0 < share <= 1, "in (0, 1]"),
+        )
+        self.estimator = estimator
+        self.weight, self.correction, self.share = weight, correction, share
+        self.register_buffer("step", torch.zeros((), dtype=torch.int64))
+
+    @property
+    @override
+    def queries_per_sample(self) -> int:
+        return self.estimator.queries_per_sample
+
+    @override
+    def allocate(self, num_parameters: int) -> None:
+        self.estimator.allocate(num_parameters)
+
+    @override
+    def heed(self, active: Tensor) -> None:
+        self.estimator.heed(active)
+
+    @override
+    def reset(self) -> None:
+        self.step.zero_()
+        self.estimator.reset()
+
+    @override
+    def forward(self, theta: Tensor, problem: BlackBoxProblem) -> Estimate:
+        heard: list[_Heard] = []
+        estimate = self.estimator(theta, self._rest(problem, heard.append))
+        distance, gradient = self._distance(theta, problem)
+        accounted = _mean(heard, problem, estimate.loss)
+        prior, rest = self.weight * gradient, self.correction * estimate.gradient
+        self.step += 1
+        return Estimate(
+            gradient=prior + rest,
+            loss=estimate.loss + accounted,
+            queries=estimate.queries,
+            logs=estimate.logs
+            | {
+                "gradient_norm": torch.linalg.vector_norm(prior + rest),
+                "prior_norm": torch.linalg.vector_norm(prior),
+                "correction_norm": torch.linalg.vector_norm(rest),
+                "distance": distance,
+            },
+        )
+
+    def _rest(self, problem: BlackBoxProblem, hear: "Callable[[_Heard], None]") -> BlackBoxProblem:
+        """Return the problem whose loss is what the distance does not account for."""
+        raw, subset = _raw(problem), problem.subset
+
+        def losses(frames: Tensor) -> Tensor:
+            found = problem.ask(frames)
+            accounted = self.weight * distances(frames, raw).to(found)
+            hear(_Heard(found, accounted, len(raw)))
+            return found - accounted
+
+        return replace(
+            problem,
+            losses=losses,
+            subset=None if subset is None else lambda chosen: self._rest(subset(chosen), hear),
+        )
+
+    def _distance(self, theta: Tensor, problem: BlackBoxProblem) -> tuple[Tensor, Tensor]:
+        """Return the mean distance of the samples whose turn it is, and its gradient."""
+        raw = _raw(problem)
+        count = math.ceil(self.share * len(raw))
+        chosen = (int(self.step) * count + torch.arange(count, device=theta.device)) % len(raw)
+        with torch.enable_grad():
+            parameters = theta.detach().clone().requires_grad_()
+            some = problem.some(parameters, chosen)
+            distance = distances(some, raw[chosen]).mean()
+            (gradient,) = torch.autograd.grad(distance, parameters)
+        return problem.mean_over_ranks(distance.detach()), problem.mean_over_ranks(gradient)
+
+
+@dataclass(frozen=True)
+class _Heard:
+    """What was said of versions of a batch, or of a part of it."""
+
+    losses: Tensor
+    accounted: Tensor
+    batch: int
+
+
+def distances(frames: Tensor, raw: Tensor) -> Tensor:
+    """Return the mean absolute difference of each sample of each version to its raw frames.
+
+    Args:
+        frames: ``n`` versions of the batch, shape ``(n * B, ..., 3, H, W)``.
+        raw: Shape ``(B, ..., 3, H, W)``.
+
+    Returns:
+        Shape ``(n * B,)``.
+
+    Example:
+        >>> distances(torch.ones(4, 3, 2, 2), torch.tensor([0.5, 1.0]).view(2, 1, 1, 1))
+        tensor([0.5000, 0.0000, 0.5000, 0.0000])
+    """
+    versions = frames.view(-1, *raw.shape[:1], *frames.shape[1:])
+    apart: Tensor = (versions - raw).abs_().flatten(2).mean(2).flatten()
+    return apart
+
+
+def _mean(heard: list[_Heard], problem: BlackBoxProblem, like: Tensor) -> Tensor:
+    """Return the mean of what was accounted for, over samples that were answered in full."""
+    sums = like.new_zeros(2)
+    for one in heard:
+        answered = one.losses.view(-1, one.batch).isfinite().all(0)
+        sums[0] += torch.where(answered, one.accounted.view(-1, one.batch), 0.0).sum().to(sums)
+        sums[1] += answered.sum() * (len(one.losses) // one.batch)
+    total, count = problem.mean_over_ranks(sums)
+    mean: Tensor = total / count.clamp_min(1e-12)
+    return mean
+
+
+def _raw(problem: BlackBoxProblem) -> Tensor:
+    if problem.raw is None:
+        msg = "`problem.raw` must be the frames before they are anonymized; found None"
+        raise ValueError(msg)
+    return problem.raw
