@@ -54,8 +54,9 @@ class UNetAnonymizer(AbstractAnonymizer):
         self.encoder = drop_unused_blocks(
             smp.encoders.get_encoder(encoder, depth=depth, weights=encoder_weights)
         )
-        channels = [min(width, c) for c in self.encoder.out_channels[1:]]
-        self.decoder = LightDecoder(channels, width)
+        self.feature_channels = [min(width, c) for c in self.encoder.out_channels[1:]]
+        """Channels of the reduced features, finest first."""
+        self.decoder = LightDecoder(self.feature_channels, width)
         self.encoder_frozen = True
         self.freeze_encoder()
         if weights is not None:
