@@ -7,7 +7,8 @@ gradients for no query more. :class:`CriticalHistory` does so for any gradient v
 :class:`ActiveSubspaceSPSA` and :class:`OutputSpaceSPSA` use that the anonymizer, unlike the black
 box, is ours to differentiate. :class:`SPSAGC`, :class:`SeparableCMAES` and :class:`PolicyGradient`
 are what else is in use, and :class:`WhiteBox` is the limit, for a local model.
-:class:`SkipWhilePrivate` and :class:`AdaptiveAllocation` save queries around any of them.
+:class:`FidelityGuided` guides any of them by the distance to the raw frames;
+:class:`SkipWhilePrivate` and :class:`AdaptiveAllocation` save queries around them.
 :mod:`blackbox_anon.estimators.functional` has the formulas alone.
 
 Example:
