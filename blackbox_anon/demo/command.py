@@ -29,7 +29,7 @@ TEST_CLIPS, ATTACK_CLIPS = 400, 1200
 
 OURS = "ours"
 CONFIG = "demo_fast.yaml"
-"""The default; ``demo.yaml`` is the same with the paper's estimator, and as many calls."""
+"""The default; ``demo.yaml`` is the same with the paper's estimator, and no fewer calls."""
 
 
 def baselines() -> dict[str, AbstractAnonymizer]:
