@@ -28,8 +28,8 @@ class FidelityGuided(AbstractEstimator):
     that are not searched, and as far as :math:`\rho` is below 1, the step keeps to the raw picture:
     what hides nothing is not changed, whether or not a query has told.
 
-    On the embedded world, at anonymizers along a run, the distance's gradient and that of the black
-    box have a cosine of 0.2 to 0.65 and a ratio of 0.6 to 2.2; a paid step's cosine is about 0.05.
+    On the embedded world, at anonymizers along runs, the distance's gradient and that of the black
+    box had a cosine of 0.1 to 0.75 and a ratio of 0.6 to 2.2; a paid step's cosine was below 0.2.
 
     Wrap :class:`SkipWhilePrivate` around this, not this around it.
 
