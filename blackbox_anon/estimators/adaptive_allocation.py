@@ -12,9 +12,10 @@ from typing_extensions import override
 
 from blackbox_anon.arguments import require
 from blackbox_anon.estimators.abstract import AbstractEstimator, BlackBoxProblem, Estimate
+from blackbox_anon.estimators.wrapping import AbstractWrappingEstimator
 
 
-class AdaptiveAllocation(AbstractEstimator):
+class AdaptiveAllocation(AbstractWrappingEstimator):
     r"""Asks only about some of a batch, those whose loss was high when they were last asked.
 
     Of ``B`` samples ``n = ceil(share * B)`` are drawn, each with a probability ``pi_b`` that grows
@@ -57,35 +58,22 @@ class AdaptiveAllocation(AbstractEstimator):
         memory: int = 65536,
         seed: int = 0,
     ) -> None:
-        super().__init__()
+        super().__init__(estimator)
         require(
             share=(share, 0 < share <= 1, "in (0, 1]"),
             floor=(floor, 0 < floor <= 1, "in (0, 1]"),
             memory=(memory, memory >= 1, "1 or more"),
             seed=(seed, seed >= 0, "0 or more"),
         )
-        self.estimator, self.share, self.floor, self.seed = estimator, share, floor, seed
+        self.share, self.floor, self.seed = share, floor, seed
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
         self.register_buffer("losses", torch.full((memory,), torch.nan))
-
-    @property
-    @override
-    def queries_per_sample(self) -> int:
-        return self.estimator.queries_per_sample  # at most: only a share is asked
-
-    @override
-    def allocate(self, num_parameters: int) -> None:
-        self.estimator.allocate(num_parameters)
-
-    @override
-    def heed(self, active: Tensor) -> None:
-        self.estimator.heed(active)
 
     @override
     def reset(self) -> None:
         self.step.zero_()
         self.losses.fill_(torch.nan)
-        self.estimator.reset()
+        super().reset()
 
     @override
     def forward(self, theta: Tensor, problem: BlackBoxProblem) -> Estimate:

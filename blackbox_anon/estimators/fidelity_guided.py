@@ -10,9 +10,10 @@ from typing_extensions import override
 
 from blackbox_anon.arguments import require
 from blackbox_anon.estimators.abstract import AbstractEstimator, BlackBoxProblem, Estimate
+from blackbox_anon.estimators.wrapping import AbstractWrappingEstimator
 
 
-class FidelityGuided(AbstractEstimator):
+class FidelityGuided(AbstractWrappingEstimator):
     r"""Guides another estimator by the distance between anonymized and raw frames.
 
     A zeroth-order estimate is nearly all noise, and blind where it does not search: a handful of
@@ -62,33 +63,19 @@ class FidelityGuided(AbstractEstimator):
         correction: float = 1.0,
         share: float = 0.25,
     ) -> None:
-        super().__init__()
+        super().__init__(estimator)
         require(
             weight=(weight, weight >= 0, "0 or more"),
             correction=(correction, 0 <= correction <= 1, "in [0, 1]"),
             share=(share, 0 < share <= 1, "in (0, 1]"),
         )
-        self.estimator = estimator
         self.weight, self.correction, self.share = weight, correction, share
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
-
-    @property
-    @override
-    def queries_per_sample(self) -> int:
-        return self.estimator.queries_per_sample
-
-    @override
-    def allocate(self, num_parameters: int) -> None:
-        self.estimator.allocate(num_parameters)
-
-    @override
-    def heed(self, active: Tensor) -> None:
-        self.estimator.heed(active)
 
     @override
     def reset(self) -> None:
         self.step.zero_()
-        self.estimator.reset()
+        super().reset()
 
     @override
     def forward(self, theta: Tensor, problem: BlackBoxProblem) -> Estimate:

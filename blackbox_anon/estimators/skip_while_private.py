@@ -5,11 +5,12 @@ from torch import Tensor
 from typing_extensions import override
 
 from blackbox_anon.estimators.abstract import AbstractEstimator, BlackBoxProblem, Estimate
+from blackbox_anon.estimators.wrapping import AbstractWrappingEstimator
 
 _PRIVACY = 1
 
 
-class SkipWhilePrivate(AbstractEstimator):
+class SkipWhilePrivate(AbstractWrappingEstimator):
     """Skips the black box at steps that are expected to go down the privacy objective.
 
     With the augmented Tchebycheff objective a step follows one objective, and the other enters with
@@ -38,29 +39,20 @@ class SkipWhilePrivate(AbstractEstimator):
     loss: Tensor
 
     def __init__(self, estimator: AbstractEstimator, *, max_skips: int = 4) -> None:
-        super().__init__()
+        super().__init__(estimator)
         if max_skips < 1:
             msg = f"`max_skips` must be 1 or more; found {max_skips}"
             raise ValueError(msg)
-        self.estimator, self.max_skips = estimator, max_skips
+        self.max_skips = max_skips
         self.register_buffer("private", torch.zeros((), dtype=torch.bool))
         self.register_buffer("skips", torch.zeros((), dtype=torch.int64))
         self.register_buffer("loss", torch.full((), torch.nan))
         self._logs: dict[str, Tensor] = {}
 
-    @property
-    @override
-    def queries_per_sample(self) -> int:
-        return self.estimator.queries_per_sample  # at most: a skipped step makes none
-
-    @override
-    def allocate(self, num_parameters: int) -> None:
-        self.estimator.allocate(num_parameters)
-
     @override
     def heed(self, active: Tensor) -> None:
         self.private.copy_(active == _PRIVACY)
-        self.estimator.heed(active)
+        super().heed(active)
 
     @override
     def reset(self) -> None:
@@ -68,7 +60,7 @@ class SkipWhilePrivate(AbstractEstimator):
         self.skips.zero_()
         self.loss.fill_(torch.nan)
         self._logs = {}
-        self.estimator.reset()
+        super().reset()
 
     @override
     def forward(self, theta: Tensor, problem: BlackBoxProblem) -> Estimate:
