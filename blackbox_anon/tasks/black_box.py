@@ -106,7 +106,7 @@ class BlackBoxAnonymization(AbstractTask):
         step_offset: int = 0,
         gradient_scales: tuple[float, float] = (1.0, 1.0),
         max_step_norm: float | None = None,
-        reviewer_optimizer: OptimizerCallable = lambda p: Adam(p, lr=1e-3),
+        reviewer_optimizer: OptimizerCallable = lambda p: Adam(p, lr=1e-3, fused=True),
         reviewer_steps: int = 1,
         reviewer_restart_every: int = 0,
         privacy_judge: AbstractJudge | None = None,

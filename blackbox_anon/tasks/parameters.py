@@ -1,11 +1,11 @@
 """One flat vector of a module's parameters, and back."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 
 import torch
 from lightning.pytorch.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
-from torch.func import functional_call
 from torch.optim import Optimizer
 
 
@@ -37,22 +37,53 @@ def assign(parameters: Sequence[nn.Parameter], theta: Tensor) -> None:
         parameter.copy_(part.reshape(parameter.shape))
 
 
-def call_with(module: nn.Module, theta: Tensor) -> Callable[..., Tensor]:
-    """Return ``module`` as a function that uses ``theta``, shape ``(P,)``, for its parameters.
+class CallWith:
+    """Calls a module with other values for its parameters, again and again.
 
-    Every parameter comes from ``theta``: a forgotten one would silently be the live weight.
+    Every parameter is replaced: a forgotten one would silently be the live weight. The same as
+    :func:`torch.func.functional_call`, which takes longer to prepare a call than a small decoder
+    takes to answer it. Not for two threads at once, as that.
+
+    Args:
+        module: Whose tables of parameters are looked through once.
     """
-    names, parameters = zip(*module.named_parameters(), strict=True)
-    shaped = [
-        part.reshape(p.shape) for p, part in zip(parameters, _split(parameters, theta), strict=True)
-    ]
-    state = dict(zip(names, shaped, strict=True)) | dict(module.named_buffers())
 
-    def call(*args: object) -> Tensor:
-        result: Tensor = functional_call(module, state, args, strict=True)
-        return result
+    def __init__(self, module: nn.Module) -> None:
+        self._module, self._parameters = module, list(module.parameters())
+        index = {id(parameter): i for i, parameter in enumerate(self._parameters)}
+        self._slots = [
+            (owner._parameters, name, index[id(parameter)])
+            for owner in module.modules()
+            for name, parameter in owner._parameters.items()
+            if parameter is not None
+        ]
 
-    return call
+    def __call__(self, theta: Tensor) -> Callable[..., Tensor]:
+        """Return the module as a function that uses ``theta``, shape ``(P,)``."""
+        pairs = zip(self._parameters, _split(self._parameters, theta), strict=True)
+        parts = [part.view(p.shape) for p, part in pairs]
+
+        def call(*args: object) -> Tensor:
+            with self._in_their_place(parts):
+                result: Tensor = self._module(*args)
+            return result
+
+        return call
+
+    @contextmanager
+    def _in_their_place(self, parts: Sequence[Tensor]) -> Iterator[None]:
+        try:
+            for table, name, index in self._slots:
+                table[name] = parts[index]  # type: ignore[assignment]  # no parameter, as with PyTorch's own
+            yield
+        finally:
+            for table, name, index in self._slots:
+                table[name] = self._parameters[index]
+
+
+def call_with(module: nn.Module, theta: Tensor) -> Callable[..., Tensor]:
+    """Return ``module`` as a function that uses ``theta``, shape ``(P,)``; see :class:`CallWith`."""
+    return CallWith(module)(theta)
 
 
 def bound_step(parameters: Sequence[nn.Parameter], before: Tensor, limit: float) -> None:

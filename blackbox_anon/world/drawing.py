@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,10 +18,12 @@ _RADIUS = 0.145  # of the head, in body heights: faces stay legible at 64 pixels
 
 
 class _Brush:
-    """Draws in a person's own coordinates."""
+    """Draws in a person's own coordinates, with ``ink`` in place of every colour if it is given."""
 
-    def __init__(self, draw: ImageDraw.ImageDraw, person: Person, side: int) -> None:
-        self.draw, self.side = draw, side
+    def __init__(
+        self, draw: ImageDraw.ImageDraw, person: Person, side: int, ink: int | None = None
+    ) -> None:
+        self.draw, self.ink = draw, ink
         self.scale = person.height * side
         self.origin = (person.x * side, person.ground * side)
         self.facing = person.facing
@@ -33,18 +36,21 @@ class _Brush:
 
     def limb(self, points: tuple[Point, ...], width: float, colour: Colour) -> None:
         placed = [self.at(p) for p in points]
+        fill = colour if self.ink is None else self.ink
         size = width * self.scale
-        self.draw.line(placed, fill=colour, width=max(1, round(size)), joint="curve")
+        half = size / 2
+        self.draw.line(placed, fill=fill, width=max(1, round(size)), joint="curve")
         for x, y in (placed[0], placed[-1]):
-            self.draw.ellipse((x - size / 2, y - size / 2, x + size / 2, y + size / 2), fill=colour)
+            self.draw.ellipse((x - half, y - half, x + half, y + half), fill=fill)
 
     def disc(self, centre: Point, radius: float, colour: Colour) -> None:
         x, y = self.at(centre)
-        r = radius * self.scale
-        self.draw.ellipse((x - r, y - r, x + r, y + r), fill=colour)
+        r, fill = radius * self.scale, colour if self.ink is None else self.ink
+        self.draw.ellipse((x - r, y - r, x + r, y + r), fill=fill)
 
     def shape(self, points: list[Point], colour: Colour) -> None:
-        self.draw.polygon([self.at(p) for p in points], fill=colour)
+        fill = colour if self.ink is None else self.ink
+        self.draw.polygon([self.at(p) for p in points], fill=fill)
 
 
 def _along(joints: Joints, forward: float, upward: float) -> Point:
@@ -135,6 +141,34 @@ def draw_person(
         brush.disc(place, 0.06, prop)
 
 
+class _Bystander:
+    """Somebody who stands: only the arms move, so the rest is painted once.
+
+    Args:
+        person: Who; the action is ``stand``.
+        side: Of the picture, in pixels.
+    """
+
+    def __init__(self, person: Person, side: int) -> None:
+        self.person, self.side = person, side
+        joints = joints_of(pose_of(person, 0.0))
+        picture, shape = Image.new("RGB", (side, side)), Image.new("1", (side, side))
+        for image, ink in ((picture, None), (shape, 1)):
+            brush = _Brush(ImageDraw.Draw(image), person, side, ink)
+            _body(brush, person, joints)
+            _head(brush, person, joints)
+        box = shape.getbbox() or (0, 0, 1, 1)
+        self.corner, self.picture, self.shape = box[:2], picture.crop(box), shape.crop(box)
+
+    def paint(self, image: Image.Image, draw: ImageDraw.ImageDraw, time: float) -> None:
+        """Paint the person as :func:`draw_person` does, to the last bit."""
+        joints = joints_of(pose_of(self.person, time))
+        brush = _Brush(draw, self.person, self.side)
+        _arm(brush, self.person, joints, 0)
+        image.paste(self.picture, self.corner, self.shape)
+        _arm(brush, self.person, joints, 1)
+
+
 def time_of(scene: Scene, frame: int, clip_frames: int) -> float:
     """Return the time of a frame as a share of the action."""
     return scene.start + scene.tempo * frame / max(1, clip_frames - 1)
@@ -156,14 +190,22 @@ def render(
     """
     side = size * SUPERSAMPLING
     backdrop = draw_backdrop(scene, side)
+    draw_object(ImageDraw.Draw(backdrop), scene, side)
     wanted = range(clip_frames) if only is None else only
+    bystanders = {
+        id(person): _Bystander(person, side)
+        for person in scene.people
+        if person.action == "stand" and len(wanted) > 1
+    }
     frames = np.empty((len(wanted), size, size, 3), np.uint8)
     for row, t in enumerate(wanted):
         image: Image.Image = backdrop.copy()
-        draw = ImageDraw.Draw(image)
-        draw_object(draw, scene, side)
+        draw, time = ImageDraw.Draw(image), time_of(scene, t, clip_frames)
         for person in scene.people:
-            draw_person(draw, person, time_of(scene, t, clip_frames), side, scene.prop)
+            if id(person) in bystanders:
+                bystanders[id(person)].paint(image, draw, time)
+            else:
+                draw_person(draw, person, time, side, scene.prop)
         frames[row] = _light(np.asarray(image.reduce(SUPERSAMPLING)), scene, t)
     return frames
 
@@ -171,6 +213,15 @@ def render(
 def _light(frame: NDArray[np.uint8], scene: Scene, t: int) -> NDArray[np.uint8]:
     rng = np.random.default_rng([scene.noise_seed, t])
     noise = rng.integers(-4, 5, frame.shape, dtype=np.int16)
-    gain = np.float32(scene.brightness) * np.asarray(scene.tint, np.float32)
-    lit = frame.astype(np.float32) * gain + noise
-    return np.clip(lit, 0, 255).astype(np.uint8)
+    lit = frame * _gain(scene.brightness, scene.tint, frame.shape)
+    lit += noise
+    return lit.clip(0, 255, out=lit).astype(np.uint8)
+
+
+@lru_cache(maxsize=1)
+def _gain(
+    brightness: float, tint: tuple[float, float, float], shape: tuple[int, ...]
+) -> NDArray[np.float32]:
+    """Return the light of every pixel: NumPy is slow where rows of three are multiplied."""
+    gain = np.float32(brightness) * np.asarray(tint, np.float32)
+    return np.ascontiguousarray(np.broadcast_to(gain, shape))

@@ -5,7 +5,6 @@ from torch import Tensor
 from torch.utils.data import Dataset
 from typing_extensions import override
 
-from blackbox_anon.world.drawing import render
 from blackbox_anon.world.people import PeopleWorld
 
 FRAMES_PER_CLIP = 4
@@ -29,9 +28,8 @@ class PeopleFrames(Dataset[dict[str, Tensor]]):
         clip, part = divmod(index, FRAMES_PER_CLIP)
         scene, frames = self.world.scene(clip), self.world.clip_frames
         t = (part * frames // FRAMES_PER_CLIP + clip) % frames
-        pixels = render(scene, frames, self.world.size, only=[t])[0]
         return {
-            "frames": torch.from_numpy(pixels).permute(2, 0, 1).float().div(255),
+            "frames": self.world.frames(clip, only=[t])[0].float().div(255),
             "attributes": torch.tensor(scene.attributes, dtype=torch.float32),
             "name": f"{self.world.split}/{clip:06d}/{t}",  # type: ignore[dict-item]  # a name beside tensors
         }

@@ -1,6 +1,7 @@
 """PeopleWorld: short clips of drawn people that carry an action and private attributes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
@@ -12,6 +13,9 @@ from blackbox_anon.world.actions import ACTIONS
 from blackbox_anon.world.drawing import render
 from blackbox_anon.world.questions import QuestionAnswer, question_answers
 from blackbox_anon.world.scene import ATTRIBUTES, Scene, scene_of
+
+
+_scene_of = lru_cache(maxsize=4096)(scene_of)  # a clip is drawn again for its single frames
 
 
 class PeopleWorld(Dataset[dict[str, object]]):
@@ -54,6 +58,7 @@ class PeopleWorld(Dataset[dict[str, object]]):
         scene_of(seed, split, 0)  # refuses an unknown split here, not in a worker
         self.split, self.length, self.clip_frames = split, length, clip_frames
         self.size, self.seed = size, seed
+        self._kept: Tensor | None = None
 
     def __len__(self) -> int:
         return self.length
@@ -63,11 +68,30 @@ class PeopleWorld(Dataset[dict[str, object]]):
         if not 0 <= index < self.length:
             msg = f"`index` must be in [0, {self.length}); found {index}"
             raise IndexError(msg)
-        return scene_of(self.seed, self.split, index)
+        return _scene_of(self.seed, self.split, index)
+
+    def keep(self, progress: Callable[[], None] = lambda: None) -> None:
+        """Draw all clips now and keep them: at 8 frames of 64 by 64 pixels, 98 kB a clip.
+
+        Args:
+            progress: Called once per clip that is drawn.
+        """
+        if self._kept is not None:
+            return
+        size = self.clip_frames, 3, self.size, self.size
+        kept = torch.empty(self.length, *size, dtype=torch.uint8)
+        for index in range(self.length):
+            kept[index] = self.frames(index)
+            progress()
+        self._kept = kept
 
     def frames(self, index: int, only: Sequence[int] | None = None) -> Tensor:
         """Return clip ``index``, or only some of its frames, as uint8 ``(T, 3, H, W)``."""
-        pixels = render(self.scene(index), self.clip_frames, self.size, only)
+        scene = self.scene(index)
+        if self._kept is not None:
+            clip = self._kept[index]
+            return clip.clone() if only is None else clip[list(only)]
+        pixels = render(scene, self.clip_frames, self.size, only)
         # Transposed by NumPy: a few kilobytes are not worth waking all of torch's threads.
         return torch.from_numpy(np.ascontiguousarray(pixels.transpose(0, 3, 1, 2)))
 
