@@ -1,9 +1,13 @@
-"""Encoders that would compute more than is asked of them."""
+"""Encoders that would compute more than is asked of them, and copy more."""
 
 import re
+from collections.abc import Iterator
 from typing import Any, TypeVar
 
-from torch import nn
+from timm.layers import Conv2dSame
+from torch import Tensor, nn
+from torch.nn import functional
+from typing_extensions import override
 
 EncoderT = TypeVar("EncoderT", bound=nn.Module)
 
@@ -30,6 +34,42 @@ def drop_unused_blocks(encoder: EncoderT) -> EncoderT:
     if deepest is not None:
         del blocks[int(deepest[1]) + 1 :]
         blocks.register_load_state_dict_pre_hook(_forget_removed)
+    return encoder
+
+
+class _PaddedKernel(Conv2dSame):  # type: ignore[misc]  # timm has no types
+    """The same convolution with a row and a column of zeros in its kernel, not around its input.
+
+    For an odd kernel, stride 2 and an even size, "same" padding puts one row more below than above.
+    PyTorch pads evenly only, so the input is copied; with a kernel that is one larger it need not.
+    """
+
+    @override
+    def forward(self, x: Tensor) -> Tensor:
+        rows, columns = self.kernel_size
+        if x.shape[-2] % 2 or x.shape[-1] % 2:
+            found: Tensor = super().forward(x)
+            return found
+        weight = functional.pad(self.weight, (1, 0, 1, 0))
+        half = (rows // 2, columns // 2)
+        return functional.conv2d(x, weight, self.bias, self.stride, half, 1, self.groups)
+
+
+def pad_kernels(encoder: EncoderT) -> EncoderT:
+    """Let the "same" convolutions of TensorFlow's networks do without a copy of their input.
+
+    Args:
+        encoder: Its convolutions compute what they did, and their weights are what they were.
+
+    Returns:
+        The same encoder.
+    """
+    modules: Iterator[Any] = encoder.modules()
+    for module in modules:
+        if type(module) is not Conv2dSame or module.dilation != (1, 1):
+            continue
+        if module.stride == (2, 2) and all(size % 2 and size > 1 for size in module.kernel_size):
+            module.__class__ = _PaddedKernel
     return encoder
 
 

@@ -57,5 +57,5 @@ def pixel_shuffle(features: Tensor, factor: int) -> Tensor:
     """
     parts = features.movedim(1, -1).unflatten(-1, (-1, factor, factor))  # B, H, W, C, row, column
     batch, height, width, channels, *_ = parts.shape
-    rows = parts.permute(0, 3, 1, 4, 2, 5)
+    rows: Tensor = parts.permute(0, 3, 1, 4, 2, 5)
     return rows.reshape(batch, channels, factor * height, factor * width)

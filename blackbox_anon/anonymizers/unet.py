@@ -11,7 +11,7 @@ from typing_extensions import override
 
 from blackbox_anon.anonymizers.abstract import AbstractAnonymizer, as_images
 from blackbox_anon.anonymizers.blocks import channel_max_pool
-from blackbox_anon.anonymizers.encoder_tail import drop_unused_blocks
+from blackbox_anon.anonymizers.encoder_tail import drop_unused_blocks, pad_kernels
 from blackbox_anon.anonymizers.light_decoder import LightDecoder
 from blackbox_anon.weights import load_weights
 
@@ -51,9 +51,8 @@ class UNetAnonymizer(AbstractAnonymizer):
         self.width, self.stride = width, 2**depth
         self.architecture: dict[str, object] = {"encoder": encoder, "depth": depth, "width": width}
         """The arguments that decide which weights fit."""
-        self.encoder = drop_unused_blocks(
-            smp.encoders.get_encoder(encoder, depth=depth, weights=encoder_weights)
-        )
+        found = smp.encoders.get_encoder(encoder, depth=depth, weights=encoder_weights)
+        self.encoder = pad_kernels(drop_unused_blocks(found))
         self.feature_channels = [min(width, c) for c in self.encoder.out_channels[1:]]
         """Channels of the reduced features, finest first."""
         self.decoder = LightDecoder(self.feature_channels, width)

@@ -1,6 +1,7 @@
 """SPSA along the few directions in which the anonymizer's output changes most."""
 
 import math
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
@@ -144,10 +145,9 @@ class ActiveSubspaceSPSA(AbstractCountingEstimator):
             groups = math.ceil(len(frames) / self.group_size)
             signs = rademacher(groups * self.rank, 2 * self.seed, step).to(theta)
             signs = signs.view(groups, self.rank)
-            shift, lengths = self._shift(theta, frames, directions, signs, problem)
-            versions = frames.new_empty(2, 1, *frames.shape)
-            torch.add(frames, shift, out=versions[0, 0])
-            torch.sub(frames, shift, out=versions[1, 0])
+            versions, lengths = self._versions(
+                theta + _PROBE * (signs @ directions), frames, problem
+            )
             pairs = ask_frames(versions, problem)
             slopes = pairs.slopes[0] / (2 * lengths.to(pairs.slopes))
             slopes = clip_to_quantile(slopes, self.clip_quantile, pairs.valid[0])
@@ -191,30 +191,35 @@ class ActiveSubspaceSPSA(AbstractCountingEstimator):
         with torch.enable_grad():
             return problem.some(parameters, chosen)
 
-    def _shift(
-        self,
-        theta: Tensor,
-        frames: Tensor,
-        directions: Tensor,
-        signs: Tensor,
-        problem: BlackBoxProblem,
+    def _versions(
+        self, thetas: Tensor, frames: Tensor, problem: BlackBoxProblem
     ) -> tuple[Tensor, Tensor]:
-        """Return each sample's shift and ``a_b``, shape ``(B,)``."""
-        thetas = theta + _PROBE * (signs @ directions)
-        moved = self._anonymize(thetas, problem, len(frames)) - frames
-        spread, pixels = [-1] + [1] * (frames.ndim - 1), frames[0].numel()
-        size = torch.linalg.vector_norm(moved.flatten(1), dim=1) / (_PROBE * math.sqrt(pixels))
-        lengths = self.amplitude / size.clamp_min(1e-12)
-        room = torch.minimum(frames, 1 - frames).clamp_min_(0)  # in place: passes over all pixels
-        moved.mul_((lengths / _PROBE).view(spread))
-        return torch.maximum(torch.minimum(moved, room, out=moved), room.neg_(), out=moved), lengths
+        """Return both versions, shape ``(2, 1, B, ..., 3, H, W)``, and ``a_b``, shape ``(B,)``."""
+        versions, lengths = frames.new_empty(2, 1, *frames.shape), []
+        samples = torch.arange(len(frames), device=frames.device)
+        # Group by group, in place: a group's pixels are at hand from one pass to the next.
+        for moved, chosen in self._moved(thetas, samples, problem):
+            own, plus, minus = frames[chosen], versions[0, 0, chosen], versions[1, 0, chosen]
+            shift = (moved - own).div_(_PROBE)
+            size = torch.linalg.vector_norm(shift.flatten(1), dim=1) / math.sqrt(own[0].numel())
+            lengths.append(self.amplitude / size.clamp_min(1e-12))
+            shift.mul_(lengths[-1].view(-1, *[1] * (frames.ndim - 1)))
+            room = torch.minimum(own, 1 - own).clamp_min_(0)
+            shift = torch.minimum(shift, room, out=shift)
+            shift = torch.maximum(shift, room.neg_(), out=shift)
+            torch.add(own, shift, out=plus)
+            torch.sub(own, shift, out=minus)
+        return versions, torch.cat(lengths)
 
-    def _anonymize(self, thetas: Tensor, problem: BlackBoxProblem, batch: int) -> Tensor:
-        """Return new frames of the whole batch, each group's with its own parameters."""
+    def _moved(
+        self, thetas: Tensor, samples: Tensor, problem: BlackBoxProblem
+    ) -> Iterator[tuple[Tensor, slice]]:
+        """Yield frames that other parameters make, with the part of the batch that they are of."""
         if self.group_size == 1:
-            return problem.each(thetas)
-        groups = torch.arange(batch, device=thetas.device).split(self.group_size)
-        return torch.cat([problem.some(*group) for group in zip(thetas, groups, strict=True)])
+            yield problem.each(thetas), slice(None)
+            return
+        for theta, group in zip(thetas, samples.split(self.group_size), strict=True):
+            yield problem.some(theta, group), slice(int(group[0]), int(group[-1]) + 1)
 
 
 def leading_directions(projections: Tensor, rank: int) -> tuple[Tensor, Tensor]:

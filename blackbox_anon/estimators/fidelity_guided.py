@@ -151,8 +151,8 @@ def distances(frames: Tensor, raw: Tensor) -> Tensor:
         tensor([0.5000, 0.0000, 0.5000, 0.0000])
     """
     versions = frames.view(-1, *raw.shape[:1], *frames.shape[1:])
-    apart: Tensor = (versions - raw).abs_().flatten(2).mean(2).flatten()
-    return apart
+    apart: Tensor = torch.linalg.vector_norm((versions - raw).flatten(2), ord=1, dim=2)
+    return apart.flatten() / raw[0].numel()
 
 
 def _mean(heard: list[_Heard], problem: BlackBoxProblem, like: Tensor) -> Tensor:

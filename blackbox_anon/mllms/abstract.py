@@ -46,7 +46,10 @@ def to_uint8(frames: Tensor) -> Tensor:
     if not (low >= -1e-4 and high <= 1 + 1e-4):  # also catches nan
         msg = f"`frames` must be in [0, 1]; found [{low.item():.4g}, {high.item():.4g}]"
         raise ValueError(msg)
-    return frames.mul(255).add_(0.5).clamp_(0, 255.5).to(torch.uint8)
+    levels = frames.mul(255).add_(0.5)
+    if low < 0 or high > 1:
+        levels.clamp_(0, 255.5)
+    return levels.to(torch.uint8)
 
 
 class AbstractMLLM(ABC):

@@ -82,7 +82,7 @@ class CallWith:
 
 
 def call_with(module: nn.Module, theta: Tensor) -> Callable[..., Tensor]:
-    """Return ``module`` as a function that uses ``theta``, shape ``(P,)``; see :class:`CallWith`."""
+    """Return ``module`` as a function of its inputs that uses ``theta``, see :class:`CallWith`."""
     return CallWith(module)(theta)
 
 

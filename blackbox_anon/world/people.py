@@ -14,7 +14,6 @@ from blackbox_anon.world.drawing import render
 from blackbox_anon.world.questions import QuestionAnswer, question_answers
 from blackbox_anon.world.scene import ATTRIBUTES, Scene, scene_of
 
-
 _scene_of = lru_cache(maxsize=4096)(scene_of)  # a clip is drawn again for its single frames
 
 

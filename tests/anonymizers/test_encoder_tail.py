@@ -1,11 +1,15 @@
 """What an encoder computes beyond the deepest level is left out, and changes nothing."""
 
+import copy
+
 import pytest
 import segmentation_models_pytorch as smp
 import torch
+from timm.layers import Conv2dSame
+from torch import nn
 
 from blackbox_anon.anonymizers import UNetAnonymizer
-from blackbox_anon.anonymizers.encoder_tail import drop_unused_blocks
+from blackbox_anon.anonymizers.encoder_tail import drop_unused_blocks, pad_kernels
 
 TIMM = "tu-tf_mobilenetv3_small_minimal_100"
 
@@ -54,3 +58,19 @@ def test_frames_are_left_as_they_are(layout: torch.memory_format) -> None:
     with_graph = anonymizer.features(frames.clone().requires_grad_())
     for one, other in zip(plain, with_graph, strict=True):
         assert one.equal(other)
+
+
+@pytest.mark.parametrize("size", [(32, 48), (33, 32), (31, 45)])
+@pytest.mark.parametrize("kernel", [1, 3, 5])
+def test_zeros_in_the_kernel_are_zeros_around_the_input(kernel: int, size: tuple[int, int]) -> None:
+    plain = Conv2dSame(4, 4, kernel, stride=2, groups=2)
+    padded = pad_kernels(nn.Sequential(copy.deepcopy(plain)))
+    assert padded.state_dict().keys() == {"0.weight", "0.bias"}
+    x = torch.rand(2, 4, *size)
+    torch.testing.assert_close(padded(x), plain(x))
+
+
+def test_other_convolutions_are_left_alone() -> None:
+    layers = nn.Sequential(nn.Conv2d(3, 3, 3, 2), Conv2dSame(3, 3, 3), Conv2dSame(3, 3, 4, 2))
+    classes = [type(layer) for layer in layers]
+    assert [type(layer) for layer in pad_kernels(layers)] == classes

@@ -6,6 +6,7 @@ from torch import nn
 
 from blackbox_anon.anonymizers import UNetAnonymizer
 from blackbox_anon.anonymizers.blocks import channel_max_pool
+from blackbox_anon.anonymizers.light_decoder import pixel_shuffle
 
 NORMS = (nn.modules.batchnorm._NormBase, nn.GroupNorm, nn.LayerNorm, nn.LocalResponseNorm)
 
@@ -88,3 +89,12 @@ def test_channel_max_pool_is_a_loop_over_groups(count: int, channels: int) -> No
         for i in range(kept)
     ]
     assert torch.equal(channel_max_pool(features, channels), torch.stack(groups, 1))
+
+
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+@pytest.mark.parametrize("factor", [2, 3])
+def test_pixel_shuffle_is_pytorchs(factor: int, layout: torch.memory_format) -> None:
+    features = torch.rand(2, 2 * factor**2, 3, 5).contiguous(memory_format=layout)
+    found = pixel_shuffle(features, factor)
+    assert torch.equal(found, torch.nn.functional.pixel_shuffle(features, factor))
+    assert found.is_contiguous()

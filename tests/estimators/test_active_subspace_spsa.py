@@ -73,6 +73,25 @@ def test_samples_may_be_anonymized_one_by_one() -> None:
     assert calls == [(3, 7)]
 
 
+def test_neighbours_may_share_a_combination() -> None:
+    """Shifts of a group are one combination's; a whole batch in groups of one is the default."""
+    posed, asked = smooth_problem(5, 3, 4, 4), []
+
+    def some(theta: Tensor, chosen: Tensor) -> Tensor:
+        asked.append((theta.tolist(), chosen.tolist()))
+        return posed.anonymize(theta)[chosen]
+
+    found = make_active(group_size=2)(SEVEN, replace(posed, anonymize_some=some))
+    thetas, groups = zip(*asked, strict=True)
+    assert list(groups) == [[0, 1], [2, 3], [4]]
+    assert len(set(map(tuple, thetas))) > 1
+    assert found.queries == 10
+    properties.assert_same_estimates(make_active(group_size=2)(SEVEN, posed), found)
+    properties.assert_same_estimates(
+        make_active()(SEVEN, posed), make_active(group_size=1)(SEVEN, posed)
+    )
+
+
 def test_a_share_of_the_samples_is_sketched_in_turn() -> None:
     """Projections are of the chosen samples' frames; the estimate itself is of all."""
     posed, asked = smooth_problem(4, 3, 4, 4), []

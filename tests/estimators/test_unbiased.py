@@ -155,18 +155,18 @@ def test_samples_answer_for_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def mean_in_subspace(
-    problem: BlackBoxProblem, rank: int, monkeypatch: pytest.MonkeyPatch
+    problem: BlackBoxProblem, rank: int, monkeypatch: pytest.MonkeyPatch, group_size: int = 1
 ) -> tuple[Tensor, Tensor]:
     """The mean estimate for a batch of two, and the subspace's directions."""
     made: list[ActiveSubspaceSPSA] = []
 
     def make() -> ActiveSubspaceSPSA:
-        estimator = ActiveSubspaceSPSA(0.01, rank=rank, sketches=8)
+        estimator = ActiveSubspaceSPSA(0.01, rank=rank, sketches=8, group_size=group_size)
         estimator.allocate(7)
         made.append(estimator.double())
         return made[-1]
 
-    drawn = Drawn("active_subspace_spsa.rademacher", 2 * rank)
+    drawn = Drawn("active_subspace_spsa.rademacher", 2 // group_size * rank)
     found = mean_over_all_signs(make, drawn, SEVEN, problem, monkeypatch)
     directions, _ = leading_directions(made[-1].projections, rank)
     return found, directions
@@ -181,9 +181,10 @@ def test_the_gradient_where_the_subspace_is_all_there_is(
     torch.testing.assert_close(found, exact_gradient(problem, SEVEN), rtol=1e-6, atol=1e-9)
 
 
-def test_otherwise_its_projection(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("group_size", [1, 2])
+def test_otherwise_its_projection(group_size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     problem = linear_problem(2, 3, 2, 2)
-    found, directions = mean_in_subspace(problem, 2, monkeypatch)
+    found, directions = mean_in_subspace(problem, 2, monkeypatch, group_size)
     gradient = exact_gradient(problem, SEVEN)
     expected = directions.T @ (directions @ gradient)
     torch.testing.assert_close(found, expected, rtol=1e-6, atol=1e-9)

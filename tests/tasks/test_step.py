@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.func import functional_call
 
 from blackbox_anon.tasks.parameters import call_with, flatten
 from tests.mllms_fakes import ConstantMLLM
@@ -93,3 +94,18 @@ def test_a_call_with_other_parameters_uses_no_live_one() -> None:
     (gradient,) = torch.autograd.grad(call_with(module, theta.requires_grad_())(x).sum(), theta)
     assert gradient.all()
     assert all(p.grad is None for p in module.parameters())
+
+
+def test_such_a_call_is_a_functional_call() -> None:
+    """Also where modules share a parameter, and the module is as before, whatever happens."""
+    module = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Linear(3, 3), nn.Flatten())
+    module[2].weight = module[0].weight
+    before = dict(module.named_parameters())
+    theta = torch.rand(sum(p.numel() for p in module.parameters()))
+    parts = theta.split([p.numel() for p in module.parameters()])
+    shaped = {n: p.view(before[n].shape) for n, p in zip(before, parts, strict=True)}
+    x = torch.rand(4, 3)
+    assert torch.equal(call_with(module, theta)(x), functional_call(module, shaped, (x,)))
+    with pytest.raises(RuntimeError):
+        call_with(module, theta)(torch.rand(4, 5))
+    assert all(parameter is before[name] for name, parameter in module.named_parameters())

@@ -55,10 +55,47 @@ def test_splits_and_seeds_share_no_clip() -> None:
     assert len(set(clips)) == len(clips)
 
 
-def test_a_frame_drawn_alone_is_the_clip_s(world: PeopleWorld) -> None:
-    clip = world.frames(3)
+@pytest.mark.parametrize("index", [3, 4, 5, 6, 7])
+def test_a_frame_drawn_alone_is_the_clip_s(world: PeopleWorld, index: int) -> None:
+    """In a clip, bystanders are painted once; alone, a frame paints everybody."""
+    clip = world.frames(index)
     for t in range(world.clip_frames):
-        assert torch.equal(world.frames(3, only=[t])[0], clip[t])
+        assert torch.equal(world.frames(index, only=[t])[0], clip[t])
+
+
+def test_those_clips_have_bystanders(world: PeopleWorld) -> None:
+    """Partners whose arms are still, and groups whose arms sway: else the above shows little."""
+    people = [person for index in range(3, 8) for person in world.scene(index).people]
+    standing = [person for person in people if person.action == "stand"]
+    assert any(person.reach for person in standing)
+    assert any(not person.reach for person in standing)
+
+
+def test_what_is_kept_is_what_would_be_drawn() -> None:
+    drawn, kept, counted = PeopleWorld("val", length=3), PeopleWorld("val", length=3), []
+    kept.keep(progress=lambda: counted.append(1))
+    kept.keep(progress=lambda: counted.append(1))  # they are kept already
+    assert len(counted) == 3
+    for index in range(3):
+        assert torch.equal(kept.frames(index), drawn.frames(index))
+        assert torch.equal(kept.frames(index, only=[6, 1]), drawn.frames(index, only=[6, 1]))
+    kept.frames(0).zero_()
+    assert torch.equal(kept.frames(0), drawn.frames(0))
+    with pytest.raises(IndexError, match="3"):
+        kept.frames(3)
+
+
+def test_kept_clips_make_the_same_batches() -> None:
+    sizes = {"train_clips": 6, "val_clips": 2, "batch_size": 2, "privacy_batch_size": 4}
+    found = []
+    for keep_drawn in (False, True):
+        data = PeopleWorldDataModule(**sizes, keep_drawn=keep_drawn)  # type: ignore[arg-type]  # sizes
+        data.setup("fit")
+        found.append([batch for batch, _, _ in data.train_dataloader()])
+    for one, other in zip(*found, strict=True):
+        for role in ("utility", "privacy"):
+            assert one[role]["name"] == other[role]["name"]
+            assert torch.equal(one[role]["frames"], other[role]["frames"])
 
 
 def test_privacy_frames_come_from_their_clip(world: PeopleWorld) -> None:
