@@ -89,7 +89,7 @@ def test_kept_clips_make_the_same_batches() -> None:
     sizes = {"train_clips": 6, "val_clips": 2, "batch_size": 2, "privacy_batch_size": 4}
     found = []
     for keep_drawn in (False, True):
-        data = PeopleWorldDataModule(**sizes, keep_drawn=keep_drawn)  # type: ignore[arg-type]  # sizes
+        data = PeopleWorldDataModule(**sizes, keep_drawn=keep_drawn)
         data.setup("fit")
         found.append([batch for batch, _, _ in data.train_dataloader()])
     for one, other in zip(*found, strict=True):
