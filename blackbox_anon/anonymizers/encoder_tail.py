@@ -37,7 +37,7 @@ def drop_unused_blocks(encoder: EncoderT) -> EncoderT:
     return encoder
 
 
-class _PaddedKernel(Conv2dSame):  # type: ignore[misc]  # timm has no types
+class _PaddedKernel(Conv2dSame):
     """The same convolution with a row and a column of zeros in its kernel, not around its input.
 
     For an odd kernel, stride 2 and an even size, "same" padding puts one row more below than above.

@@ -38,6 +38,10 @@ class FidelityGuided(AbstractWrappingEstimator):
         estimator: Estimates the gradient of the rest.
         weight: Factor ``w``: nats for a mean absolute difference of 1, 0 or more.
         correction: Factor ``rho`` of the wrapped estimate, in ``[0, 1]``.
+        limit: Bound on the length of the correction in lengths of the guide's part, ``None`` for
+            none. Where answers are few or hang on a few samples, the paid part is longer than the
+            guide and nearly all noise; bounded, it still turns the step, and does not drown the
+            guide.
         share: Share of a batch's samples, in turn, whose distance is differentiated, in ``(0, 1]``.
             It hardly differs between samples.
 
@@ -61,15 +65,18 @@ class FidelityGuided(AbstractWrappingEstimator):
         *,
         weight: float = 1.7,
         correction: float = 1.0,
+        limit: float | None = None,
         share: float = 0.25,
     ) -> None:
         super().__init__(estimator)
         require(
             weight=(weight, weight >= 0, "0 or more"),
             correction=(correction, 0 <= correction <= 1, "in [0, 1]"),
+            limit=(limit, limit is None or limit > 0, "positive or None"),
             share=(share, 0 < share <= 1, "in (0, 1]"),
         )
         self.weight, self.correction, self.share = weight, correction, share
+        self.limit = limit
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
 
     @override
@@ -84,6 +91,9 @@ class FidelityGuided(AbstractWrappingEstimator):
         distance, gradient = self._distance(theta, problem)
         accounted = _mean(heard, problem, estimate.loss)
         prior, rest = self.weight * gradient, self.correction * estimate.gradient
+        if self.limit is not None:
+            bound = self.limit * torch.linalg.vector_norm(prior)
+            rest = rest * (bound / torch.linalg.vector_norm(rest).clamp_min(1e-30)).clamp_max(1.0)
         self.step += 1
         return Estimate(
             gradient=prior + rest,
