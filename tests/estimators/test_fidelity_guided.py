@@ -113,7 +113,22 @@ def test_raw_frames_are_needed() -> None:
         FidelityGuided(make_active())(SEVEN, smooth_problem(4, 2, 3, 8, 6))
 
 
-@pytest.mark.parametrize("chosen", [{"weight": -1.0}, {"correction": 1.5}, {"share": 0.0}])
+@pytest.mark.parametrize("limit", [0.3, 1.0, 1e6])
+def test_the_correction_is_bounded_by_the_guide(limit: float) -> None:
+    posed = with_raw(smooth_problem(4, 2, 3, 8, 6))
+    free = FidelityGuided(make_active(), weight=0.1)(SEVEN, posed)
+    found = FidelityGuided(make_active(), weight=0.1, limit=limit)(SEVEN, posed)
+    ratio = free.logs["correction_norm"] / free.logs["prior_norm"]
+    assert ratio > 1  # else nothing is bounded
+    cut = min(1.0, limit / float(ratio))
+    prior = FidelityGuided(make_active(), weight=0.1, correction=0.0)(SEVEN, posed).gradient
+    torch.testing.assert_close(found.gradient, prior + cut * (free.gradient - prior))
+    assert found.loss == free.loss
+
+
+@pytest.mark.parametrize(
+    "chosen", [{"weight": -1.0}, {"correction": 1.5}, {"share": 0.0}, {"limit": 0.0}]
+)
 def test_arguments_are_checked(chosen: dict[str, float]) -> None:
     (name,) = chosen
     with pytest.raises(ValueError, match=f"`{name}` must be"):

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -33,7 +34,13 @@ from tests.tasks.parts import RecordingMLLM, make_task, make_trainer
 ROOT = Path(__file__).parents[2]
 CONFIGS = (ROOT / "configs" / "demo_service.yaml", Path(__file__).with_name("canaries.yaml"))
 BASE_URL = "--model.init_args.mllm" + 3 * ".init_args.mllm" + ".init_args.base_url"
-SMALL = {"train_clips": 4, "val_clips": 2, "test_clips": 2, "clip_frames": 2, "size": 32}
+SMALL: dict[str, Any] = {
+    "train_clips": 4,
+    "val_clips": 2,
+    "test_clips": 2,
+    "clip_frames": 2,
+    "size": 32,
+}
 
 
 @pytest.fixture
