@@ -66,4 +66,5 @@ def write_config(config: Config, folder: Path) -> Path:
 def _load(name: str) -> Config:
     loaded: Config = yaml.safe_load(Path(find_config(name)).read_text(encoding="utf-8"))
     loaded["data"]["init_args"]["num_workers"] = 0  # a worker gives way to all else that runs
+    loaded["data"]["init_args"]["keep_drawn"] = False  # a few steps need few of them
     return loaded
