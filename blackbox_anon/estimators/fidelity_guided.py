@@ -161,8 +161,9 @@ def distances(frames: Tensor, raw: Tensor) -> Tensor:
         tensor([0.5000, 0.0000, 0.5000, 0.0000])
     """
     versions = frames.view(-1, *raw.shape[:1], *frames.shape[1:])
-    apart: Tensor = torch.linalg.vector_norm((versions - raw).flatten(2), ord=1, dim=2)
-    return apart.flatten() / raw[0].numel()
+    apart = (versions - raw).flatten(2)
+    lengths: Tensor = torch.linalg.vector_norm(apart, ord=1, dim=2)
+    return lengths.flatten() / apart.shape[2]
 
 
 def _mean(heard: list[_Heard], problem: BlackBoxProblem, like: Tensor) -> Tensor:
