@@ -34,9 +34,12 @@ class _Brush:
             self.origin[1] - point[1] * self.scale,
         )
 
+    def _fill(self, colour: Colour) -> Colour | int:
+        return colour if self.ink is None else self.ink
+
     def limb(self, points: tuple[Point, ...], width: float, colour: Colour) -> None:
         placed = [self.at(p) for p in points]
-        fill = colour if self.ink is None else self.ink
+        fill = self._fill(colour)
         size = width * self.scale
         half = size / 2
         self.draw.line(placed, fill=fill, width=max(1, round(size)), joint="curve")
@@ -45,11 +48,11 @@ class _Brush:
 
     def disc(self, centre: Point, radius: float, colour: Colour) -> None:
         x, y = self.at(centre)
-        r, fill = radius * self.scale, colour if self.ink is None else self.ink
+        r, fill = radius * self.scale, self._fill(colour)
         self.draw.ellipse((x - r, y - r, x + r, y + r), fill=fill)
 
     def shape(self, points: list[Point], colour: Colour) -> None:
-        fill = colour if self.ink is None else self.ink
+        fill = self._fill(colour)
         self.draw.polygon([self.at(p) for p in points], fill=fill)
 
 
