@@ -3,7 +3,9 @@
 import functools
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from threading import Lock
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -47,28 +49,45 @@ class Stopwatch:
 
 
 class InFlight:
-    """Sums the time in which at least one call of a timed coroutine function is under way."""
+    """Sums the time in which at least one timed call is under way, in whatever threads."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
-        self._count, self._since = 0, 0.0
+        self._count, self._since, self._lock = 0, 0.0, Lock()
 
     def timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
-        """Return ``function``, to be called in one event loop, with its time counted."""
+        """Return a function with the time of its calls counted."""
+
+        @functools.wraps(function)
+        def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # passes everything through
+            with self._under_way():
+                return function(*args, **kwargs)
+
+        return call
+
+    def timed_coroutine(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """Return a coroutine function with the time of its calls counted."""
 
         @functools.wraps(function)
         async def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # passes everything through
+            with self._under_way():
+                return await function(*args, **kwargs)
+
+        return call
+
+    @contextmanager
+    def _under_way(self) -> Iterator[None]:
+        with self._lock:
             if self._count == 0:
                 self._since = time.perf_counter()
             self._count += 1
-            try:
-                return await function(*args, **kwargs)
-            finally:
+        try:
+            yield
+        finally:
+            with self._lock:
                 self._count -= 1
                 if self._count == 0:
                     self.seconds += time.perf_counter() - self._since
-
-        return call
 
 
 class ThreadTime:

@@ -3,15 +3,23 @@
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
 
 from blackbox_anon.errors import TooFewPairsError
+from blackbox_anon.estimators.later import Later
+
+R = TypeVar("R")
 
 
 def _identity(values: Tensor) -> Tensor:
     return values
+
+
+def _not_beside(work: Callable[[], None]) -> None:
+    del work
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +73,7 @@ class BlackBoxProblem:
             samples by them.
         subset: Poses the samples with the given indices, shape ``(n,)``, as a problem of their own,
             or ``None`` where nobody can. :class:`AdaptiveAllocation` needs it.
+        beside: Takes work to be called while the next query is in flight, if it can be.
     """
 
     anonymize: Callable[[Tensor], Tensor]
@@ -77,6 +86,7 @@ class BlackBoxProblem:
     raw: Tensor | None = None
     names: Sequence[str] | None = None
     subset: "Callable[[Tensor], BlackBoxProblem] | None" = None
+    beside: Callable[[Callable[[], None]], None] = _not_beside
 
     def each(self, thetas: Tensor) -> Tensor:
         """Anonymize every sample with parameters of its own.
@@ -108,6 +118,20 @@ class BlackBoxProblem:
         if self.anonymize_some is not None:
             return self.anonymize_some(theta, chosen)
         return self.anonymize(theta)[chosen]
+
+    def later(self, work: Callable[[], R]) -> Later[R]:
+        """Have work that needs no answer done while the next query is in flight.
+
+        Args:
+            work: Draws no random numbers and averages nothing over processes: when it is called
+                depends on the black box.
+
+        Returns:
+            Its result, when called: after :meth:`ask`, as it is computed then at the latest.
+        """
+        later = Later(work)
+        self.beside(later.do)
+        return later
 
     def ask(self, frames: Tensor) -> Tensor:
         """Ask for the loss of every sample of every version of the batch.

@@ -17,6 +17,7 @@ from blackbox_anon.estimators.counting import (
 from blackbox_anon.estimators.critical_history import CriticalHistory
 from blackbox_anon.estimators.frame_pairs import ask_frames, conclude
 from blackbox_anon.estimators.functional import clip_to_quantile, gaussian, rademacher
+from blackbox_anon.estimators.later import Later
 
 _PROBE = 1e-3  # length of the finite difference that measures a direction's effect
 
@@ -52,7 +53,8 @@ class ActiveSubspaceSPSA(AbstractCountingEstimator):
         amplitude: Root mean square of a shift in pixel units, in ``(0, 0.5)``.
         rank: Directions ``K``, at most ``sketches``.
         sketches: Random projections that are kept.
-        renewed: Projections made anew per step; the first step makes them all.
+        renewed: Projections made anew per step, for the next one, while its queries are in flight;
+            the first step makes them all.
         sketched_share: Share of a batch's samples, in turn, whose frames a step's projections are
             of, in ``(0, 1]``. The products with vectors are most of what a step costs on this
             machine, and in the mean over steps a share of the samples tells the same.
@@ -139,9 +141,10 @@ class ActiveSubspaceSPSA(AbstractCountingEstimator):
     def forward(self, theta: Tensor, problem: BlackBoxProblem) -> Estimate:
         require_allocated(theta, self.projections.shape[1])
         step = int(self.step) + 1
-        frames, projections = self._project(theta, problem, step)
+        frames, renewed = self._project(theta, problem, step)
+        kept = self.projections if step > 1 else problem.mean_over_ranks(renewed())
         with torch.no_grad():
-            directions, captured = leading_directions(projections.to(theta), self.rank)
+            directions, captured = leading_directions(kept.to(theta), self.rank)
             groups = math.ceil(len(frames) / self.group_size)
             signs = rademacher(groups * self.rank, 2 * self.seed, step).to(theta)
             signs = signs.view(groups, self.rank)
@@ -161,28 +164,40 @@ class ActiveSubspaceSPSA(AbstractCountingEstimator):
                 dead_pairs=self.dead_pairs,
                 history=self.history,
             )
+        if step == 1:
+            self.projections.copy_(kept)
+        elif self.renewed:
+            first = (step - 2) * self.renewed
+            slots = torch.arange(first, first + self.renewed, device=theta.device) % len(kept)
+            self.projections[slots] = problem.mean_over_ranks(renewed()).to(kept)
         self.step.fill_(step)
-        self.projections.copy_(projections)
         estimate.logs["captured_share"] = captured
         return estimate
 
-    def _project(self, theta: Tensor, problem: BlackBoxProblem, step: int) -> tuple[Tensor, Tensor]:
-        """Return the frames and the kept projections, the oldest ones replaced."""
-        kept = self.projections.clone()
-        count = len(kept) if step == 1 else self.renewed
+    def _project(
+        self, theta: Tensor, problem: BlackBoxProblem, step: int
+    ) -> tuple[Tensor, Later[Tensor]]:
+        """Return the frames, and a step's projections, which no answer is needed for."""
+        count = len(self.projections) if step == 1 else self.renewed
         parameters = theta.detach().clone().requires_grad_()
-        whole = self.sketched_share == 1
+        whole = self.sketched_share == 1 and count > 0
         with torch.set_grad_enabled(whole):
             frames = problem.anonymize(parameters)
-        sketched = frames if whole else self._some(parameters, problem, len(frames), step)
-        for index in range(count):
-            drawn = gaussian(sketched.numel(), 2 * self.seed + 1, step * len(kept) + index)
-            noise = drawn.view(sketched.shape).to(sketched)
-            again = index + 1 < count
-            (found,) = torch.autograd.grad(sketched, parameters, noise, retain_graph=again)
-            slot = index if step == 1 else ((step - 2) * self.renewed + index) % len(kept)
-            kept[slot] = problem.mean_over_ranks(found).to(kept)
-        return frames.detach(), kept
+
+        def renew() -> Tensor:
+            some = frames if whole else self._some(parameters, problem, len(frames), step)
+            found: list[Tensor] = []
+            for index in range(count):
+                noise, again = self._noise(some, step, index), index + 1 < count
+                found += torch.autograd.grad(some, parameters, noise, retain_graph=again)
+            return torch.stack(found)
+
+        return frames.detach(), problem.later(renew) if count else Later(renew)
+
+    def _noise(self, frames: Tensor, step: int, index: int) -> Tensor:
+        """Return what a projection weighs the frames' pixels with."""
+        number = step * len(self.projections) + index
+        return gaussian(frames.numel(), 2 * self.seed + 1, number).view(frames.shape).to(frames)
 
     def _some(self, parameters: Tensor, problem: BlackBoxProblem, batch: int, step: int) -> Tensor:
         """Return the frames of the share of the batch whose turn it is, with their graph."""

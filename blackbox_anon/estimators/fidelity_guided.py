@@ -87,8 +87,9 @@ class FidelityGuided(AbstractWrappingEstimator):
     @override
     def forward(self, theta: Tensor, problem: BlackBoxProblem) -> Estimate:
         heard: list[_Heard] = []
+        later = problem.later(lambda: self._distance(theta, problem))
         estimate = self.estimator(theta, self._rest(problem, heard.append))
-        distance, gradient = self._distance(theta, problem)
+        distance, gradient = (problem.mean_over_ranks(found) for found in later())
         accounted = _mean(heard, problem, estimate.loss)
         prior, rest = self.weight * gradient, self.correction * estimate.gradient
         if self.limit is not None:
@@ -134,7 +135,7 @@ class FidelityGuided(AbstractWrappingEstimator):
             some = problem.some(parameters, chosen)
             distance = distances(some, raw[chosen]).mean()
             (gradient,) = torch.autograd.grad(distance, parameters)
-        return problem.mean_over_ranks(distance.detach()), problem.mean_over_ranks(gradient)
+        return distance.detach(), gradient
 
 
 @dataclass(frozen=True)

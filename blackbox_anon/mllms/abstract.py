@@ -74,6 +74,11 @@ class AbstractMLLM(ABC):
         return False
 
     @property
+    def answers_beside(self) -> bool:
+        """Whether the caller loses nothing by working while it answers; a service: it does not."""
+        return self.sends_images
+
+    @property
     def identity(self) -> Mapping[str, object]:
         """What, beside a request's payload, decides an answer: model, parameters; JSON values."""
         return {"class": type(self).__qualname__}
@@ -186,7 +191,7 @@ class AbstractMLLM(ABC):
         return frames
 
     def _respond_meanwhile(
-        self, frames: Tensor, prompts: Sequence[str], meanwhile: Callable[[], None]
+        self, frames: Tensor, prompts: Sequence[str], meanwhile: Callable[[], None] | None
     ) -> Sequence[Answer]:
         """Answer, and call ``meanwhile`` while requests are under way; here there are none."""
         del meanwhile

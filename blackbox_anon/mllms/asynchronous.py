@@ -41,12 +41,12 @@ class AbstractAsyncMLLM(AbstractMLLM):
     @override
     @final
     def _respond(self, frames: Tensor, prompts: Sequence[str]) -> list[Answer]:
-        return self._respond_meanwhile(frames, prompts, lambda: None)
+        return self._respond_meanwhile(frames, prompts, None)
 
     @override
     @final
     def _respond_meanwhile(
-        self, frames: Tensor, prompts: Sequence[str], meanwhile: Callable[[], None]
+        self, frames: Tensor, prompts: Sequence[str], meanwhile: Callable[[], None] | None
     ) -> list[Answer]:
         requests = [
             Request(frames=clip, prompt=prompt)
@@ -55,7 +55,8 @@ class AbstractAsyncMLLM(AbstractMLLM):
         answering = self._answer_all(requests, Gathering(requests))
         answers = asyncio.run_coroutine_threadsafe(answering, event_loop())
         try:
-            meanwhile()
+            if meanwhile is not None:
+                meanwhile()
             return answers.result()
         except BaseException as error:
             if not answers.done():

@@ -67,6 +67,11 @@ class BatchingMLLM(AbstractAsyncMLLM):
 
     @property
     @override
+    def answers_beside(self) -> bool:
+        return self.mllm.answers_beside
+
+    @property
+    @override
     def identity(self) -> dict[str, object]:
         return dict(self.mllm.identity)
 

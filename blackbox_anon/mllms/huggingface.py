@@ -1,6 +1,7 @@
 """A local vision-language model, used only through its answers."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from torch import Tensor
@@ -18,6 +19,7 @@ from blackbox_anon.mllms.local.likelihood import Likelihood, choice_likelihoods
 from blackbox_anon.mllms.local.loading import DType, greedy, load
 from blackbox_anon.mllms.local.pixels import FramePixels
 from blackbox_anon.mllms.local.ready import ReadyModel
+from blackbox_anon.mllms.local.side_by_side import SideBySide
 from blackbox_anon.mllms.local.templates import QUESTION, PromptTemplate
 from blackbox_anon.weights import SHIPPED
 
@@ -51,6 +53,10 @@ class HuggingFaceMLLM(AbstractMLLM):
         device_map: How to spread a large model over devices, such as ``"auto"``, instead of
             ``device``; needs the package accelerate.
         batch_size: Most clips in one forward pass.
+        cpu_workers: On a CPU, how many threads answer shares of a query side by side, one core
+            each; 0 answers in the caller's thread, whose cores share every operator. A small model
+            answers sooner with them, and a task trains its reviewer meanwhile. On other devices
+            this is ignored.
         attn_implementation: Such as ``"sdpa"`` or ``"flash_attention_2"``; ``None`` is the
             library's choice.
         max_new_tokens: Most tokens in an answer.
@@ -84,6 +90,7 @@ class HuggingFaceMLLM(AbstractMLLM):
         device: str = "auto",
         device_map: str | None = None,
         batch_size: int = 16,
+        cpu_workers: int = 0,
         attn_implementation: str | None = None,
         max_new_tokens: int = 16,
         prompt_template: str | None = None,
@@ -99,6 +106,7 @@ class HuggingFaceMLLM(AbstractMLLM):
         super().__init__()
         for name, value, least in (
             ("batch_size", batch_size, 1),
+            ("cpu_workers", cpu_workers, 0),
             ("max_new_tokens", max_new_tokens, 1),
             ("num_logprobs", num_logprobs, 0),
             ("min_pixels", min_pixels, 1),
@@ -122,6 +130,7 @@ class HuggingFaceMLLM(AbstractMLLM):
         self.device = device
         self.device_map = device_map
         self.batch_size = batch_size
+        self.cpu_workers = cpu_workers
         self.attn_implementation = attn_implementation
         self.max_new_tokens = max_new_tokens
         self.prompt_template = prompt_template
@@ -134,11 +143,17 @@ class HuggingFaceMLLM(AbstractMLLM):
         self.likelihood = likelihood
         self.local_files_only = local_files_only
         self._batches = FittingBatches(batch_size)
+        self._side_by_side = SideBySide(cpu_workers)
         self._fingerprint: str | None = None
         self._loaded: ReadyModel | None = None
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_loaded": None}  # a worker loads its own copy
+
+    @property
+    @override
+    def answers_beside(self) -> bool:
+        return self.cpu_workers > 0
 
     @property
     @override
@@ -167,22 +182,41 @@ class HuggingFaceMLLM(AbstractMLLM):
 
     @override
     def _respond(self, frames: Tensor, prompts: Sequence[str]) -> list[Response]:
+        return self._respond_meanwhile(frames, prompts, None)
+
+    @override
+    def _respond_meanwhile(
+        self, frames: Tensor, prompts: Sequence[str], meanwhile: Callable[[], None] | None
+    ) -> list[Response]:
         if self.grey_box and self.choices is None:
             msg = "`choices` must be given or offered by the task with `grey_box`; found neither"
             raise MLLMError(msg)
         if self._loaded is None:
             self._loaded = self._load()
         loaded = self._loaded
+        if self.cpu_workers == 0 or loaded.model.device.type != "cpu":
+            return self._answer_all(loaded, frames, prompts)
+        jobs = [
+            partial(self._answer_all, loaded, frames[share], prompts[share])
+            for share in self._side_by_side.shares(len(prompts))
+        ]
+        return [one for part in self._side_by_side.run(jobs, meanwhile) for one in part]
+
+    def _answer_all(
+        self, loaded: ReadyModel, frames: Tensor, prompts: Sequence[str]
+    ) -> list[Response]:
         return self._batches.run(
             len(prompts), lambda rows: self._answer(loaded, frames[rows], prompts[rows])
         )
 
     def _answer(self, loaded: ReadyModel, frames: Tensor, prompts: Sequence[str]) -> list[Response]:
-        inputs = loaded.inputs(frames, prompts)
+        with loaded.tokenizing:
+            inputs = loaded.inputs(frames, prompts)
         output = loaded.model.generate(**inputs)
-        answers = loaded.tokenizer.batch_decode(
-            output.sequences[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True
-        )
+        with loaded.tokenizing:
+            answers = loaded.tokenizer.batch_decode(
+                output.sequences[:, inputs["input_ids"].shape[1] :], skip_special_tokens=True
+            )
         tops: Sequence[dict[str, float] | None] = [None] * len(answers)
         if self.grey_box and self.choices:
             mask, start = inputs["attention_mask"], loaded.inputs.answer_start(frames.shape[1])

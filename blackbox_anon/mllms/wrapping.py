@@ -44,6 +44,12 @@ class AbstractWrapper(AbstractAsyncMLLM):
     @property
     @override
     @final
+    def answers_beside(self) -> bool:
+        return self.mllm.answers_beside
+
+    @property
+    @override
+    @final
     def identity(self) -> Mapping[str, object]:
         return self.mllm.identity
 

@@ -77,9 +77,10 @@ class BlackBoxAnonymization(AbstractTask):
         privacy_judge: Who judges privacy in a test, see :class:`AbstractTask`.
         failures: How much may fail, see :class:`AbstractTask`.
         overlap: Whether local work is done while queries are in flight. ``auto``: where the black
-            box is a service; a model on this machine needs the processor itself. ``always``: also
-            where wrappers stand around a local model, which must not draw from the global random
-            generators then. ``never``: first the black box, then the rest.
+            box is a service, or a local model whose threads leave room for it (``cpu_workers``);
+            else a model on this machine needs the processor itself. ``always``: also where wrappers
+            stand around a local model, which must not draw from the global random generators then.
+            ``never``: first the black box, then the rest.
 
     Reference:
         Sec. 3.5 of "When Visual Privacy Protection Meets Multimodal Large Language Models",
@@ -174,7 +175,7 @@ class BlackBoxAnonymization(AbstractTask):
 
     @property
     def _overlaps(self) -> bool:
-        return self.overlap == "always" or (self.overlap == "auto" and self.mllm.sends_images)
+        return self.overlap == "always" or (self.overlap == "auto" and self.mllm.answers_beside)
 
     def _descend(self, estimate: Estimate, privacy: Privacy) -> None:
         """Combine both objectives and take the anonymizer's step."""
@@ -220,6 +221,7 @@ class BlackBoxAnonymization(AbstractTask):
             asked=self.asked(batch),
             raw=batch["frames"],
             names=batch["name"],
+            beside=posed.beside,
             subset=lambda chosen: self.problem(take(batch, chosen.tolist()), meanwhile=meanwhile),
         )
 

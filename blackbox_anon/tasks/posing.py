@@ -53,6 +53,7 @@ class PosedBatch:
         self._judge, self._hear, self._seen = judge, hear, seen
         self._features = [level.float() for level in anonymizer.features(self._frames)]
         self._decoder = flat.CallWith(anonymizer.trained)
+        self._beside: list[Callable[[], None]] = []
         seen["raw"] = self._frames
         seen["scores"] = self._frames.new_full((len(prompts),), torch.nan)  # until somebody asks
 
@@ -79,6 +80,11 @@ class PosedBatch:
         own = [level[chosen].flatten(0, 1) for level in levels]
         return self._decode(own, self._frames[chosen], theta)
 
+    def beside(self, work: Callable[[], None]) -> None:
+        """Have work called while the next query is in flight; forget it if none ever is."""
+        if self._meanwhile is not None:
+            self._beside.append(work)
+
     def losses(self, frames: Tensor) -> Tensor:
         """Return the loss of each sample of each version, NaN where the call failed.
 
@@ -91,7 +97,11 @@ class PosedBatch:
         size = len(self._prompts)
         times = len(frames) // size
         released = self._anonymizer.release(frames)
-        answers = self._query(released, self._prompts * times, self._meanwhile)
+        meanwhile = None if self._meanwhile is None else self._all_beside
+        try:
+            answers = self._query(released, self._prompts * times, meanwhile)
+        finally:
+            self._beside.clear()
         self._hear(answers)
         blocks = [answers[i * size :][:size] for i in range(times)]
         parts = [answered_part(block, self._batch) for block in blocks]
@@ -100,6 +110,11 @@ class PosedBatch:
         self._seen["scores"] = torch.cat([part.spread(scores) for part, _, scores in values])
         found = torch.cat([part.spread(_no_nan(losses)) for part, losses, _ in values])
         return found.to(frames.device)
+
+    def _all_beside(self) -> None:
+        for work in (*self._beside, self._meanwhile):
+            if work is not None:
+                work()
 
     def _decode(self, features: Sequence[Tensor], frames: Tensor, theta: Tensor) -> Tensor:
         with torch.autocast(frames.device.type, enabled=False):

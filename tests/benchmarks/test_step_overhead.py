@@ -44,7 +44,7 @@ def test_calls_at_once_count_once(monkeypatch: pytest.MonkeyPatch) -> None:
     now = 0.0
     monkeypatch.setattr("benchmarks.clocks.time.perf_counter", lambda: now)
     clock = InFlight()
-    call = clock.timed(asyncio.Event.wait)
+    call = clock.timed_coroutine(asyncio.Event.wait)
 
     async def begin(at: float) -> tuple[asyncio.Event, asyncio.Task[bool]]:
         nonlocal now

@@ -2,7 +2,9 @@
 
 import json
 import math
+import pickle
 import shutil
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -131,6 +133,39 @@ def test_nothing_carries_gradients(mllm: HuggingFaceMLLM, frames: Tensor) -> Non
     assert {type(value) for value in (response.top_logprobs or {}).values()} == {float}
     assert mllm._loaded is not None
     assert not any(p.requires_grad for p in mllm._loaded.model.parameters())
+
+
+@pytest.mark.parametrize("grey_box", [False, True])
+def test_workers_answer_as_the_caller_would(
+    tiny_folder: Path, frames: Tensor, grey_box: bool
+) -> None:
+    prompts = [QUESTION, LONGER, QUESTION, "?", QUESTION, LONGER]
+    threads: list[threading.Thread] = []
+
+    def ask(cpu_workers: int, batch_size: int) -> tuple[list[Answer], HuggingFaceMLLM]:
+        made = HuggingFaceMLLM(
+            str(tiny_folder),
+            device="cpu",
+            batch_size=batch_size,
+            cpu_workers=cpu_workers,
+            grey_box=grey_box,
+            choices=["walk", "run"] if grey_box else None,
+        )
+        work = threads.append
+        found = made.query(frames, prompts, meanwhile=lambda: work(threading.current_thread()))
+        assert made.query(frames, prompts) == found
+        assert made.queries == 12
+        return found, made
+
+    alone, plain = ask(cpu_workers=0, batch_size=16)
+    assert not threads
+    together, beside = ask(cpu_workers=4, batch_size=1)
+    assert threads == [threading.current_thread()]
+    assert_same(together, alone)
+    assert (plain.answers_beside, beside.answers_beside) == (False, True)
+    assert plain.identity == beside.identity  # what a cache holds stays valid
+    copy: HuggingFaceMLLM = pickle.loads(pickle.dumps(beside))
+    assert copy.query(frames, prompts) == together
 
 
 def test_logprobs_can_be_left_out(tiny_folder: Path, frames: Tensor) -> None:

@@ -24,11 +24,12 @@ from blackbox_anon.estimators import (
     CriticalHistory,
     CriticalHistorySPSA,
     Estimate,
+    FidelityGuided,
     OutputSpaceSPSA,
     SeparableCMAES,
     SkipWhilePrivate,
 )
-from blackbox_anon.mllms import AbstractMLLM, Answer, CachedMLLM, Request
+from blackbox_anon.mllms import AbstractMLLM, Answer, CachedMLLM, HuggingFaceMLLM, Request
 from blackbox_anon.reviewers import AttributeReviewer
 from blackbox_anon.tasks import ActionRecognition, FailurePolicy
 from blackbox_anon.tasks.ahead import Ahead
@@ -108,6 +109,7 @@ ESTIMATORS: dict[str, tuple[Make, int]] = {
     "spsa": (lambda: SPSA(0.05, num_directions=2), 4 * B),
     "critical": (lambda: CriticalHistorySPSA(0.05, capacity=2), 2 * B),
     "active-subspace": (lambda: ActiveSubspaceSPSA(rank=2, sketches=4), 2 * B),
+    "guided": (lambda: FidelityGuided(ActiveSubspaceSPSA(rank=2, sketches=4)), 2 * B),
     "output-space": (lambda: OutputSpaceSPSA(history=CriticalHistory(0, capacity=2)), 2 * B),
     "cma-es": (lambda: SeparableCMAES(0.05, population=4), 4 * B),
     "skipping": (lambda: SkipWhilePrivate(SPSA(0.05), max_skips=1), 2 * B),
@@ -254,11 +256,35 @@ def test_a_local_model_is_asked_first_unless_told_otherwise(tmp_path: Path) -> N
     wrapped = CachedMLLM(service, path=str(tmp_path / "answers.db"))
     assert overlaps(service, "auto")
     assert overlaps(wrapped, "auto")
+    roomy = HuggingFaceMLLM("peopleworld", cpu_workers=2)
+    assert overlaps(roomy, "auto")
+    assert overlaps(CachedMLLM(roomy, path=str(tmp_path / "roomy.db")), "auto")
+    assert not overlaps(HuggingFaceMLLM("peopleworld"), "auto")
     assert overlaps(local, "always")
     assert not overlaps(local, "auto")
     assert not overlaps(service, "never")
     with pytest.raises(ValueError, match=r"`overlap` must be one of .*; found 'sometimes'"):
         make_task(local, overlap="sometimes")
+
+
+def test_threads_of_a_local_model_leave_the_bits_of_one_after_the_other(tmp_path: Path) -> None:
+    """Where everything else has one core as well."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        runs = [
+            run(
+                tmp_path,
+                overlap,
+                mllm=HuggingFaceMLLM("peopleworld", max_new_tokens=1, device="cpu", cpu_workers=2),
+                estimator=FidelityGuided(ActiveSubspaceSPSA(rank=2, sketches=4, group_size=2)),
+            )
+            for overlap in ("never", "auto")
+        ]
+    finally:
+        torch.set_num_threads(before)
+    assert runs[0].task.steps == 3
+    assert not differing(runs[0].left, runs[1].left)
 
 
 def test_a_wrapped_local_model_may_overlap_too(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from threading import RLock
 from typing import Any
 
 from blackbox_anon.mllms.local.inputs import ModelInputs
@@ -14,11 +15,13 @@ class ReadyModel:
 
     Attributes:
         model: In evaluation mode, with greedy generation settings.
-        inputs: Makes its inputs.
+        inputs: Makes its inputs; hold ``tokenizing`` while it does.
+        tokenizing: A tokenizer serves one thread at a time: a second one raises "Already borrowed".
     """
 
     model: Any
     inputs: ModelInputs
+    tokenizing: RLock = field(default_factory=RLock)
     _token_texts: dict[int, str] = field(default_factory=dict)
     _names: dict[tuple[str, ...], list[list[int]]] = field(default_factory=dict)
 
@@ -35,12 +38,14 @@ class ReadyModel:
     def token_text(self, token: int) -> str:
         """The text of one token, without surrounding space."""
         if token not in self._token_texts:
-            self._token_texts[token] = self.tokenizer.decode([token]).strip()
+            with self.tokenizing:
+                self._token_texts[token] = self.tokenizer.decode([token]).strip()
         return self._token_texts[token]
 
     def names(self, answer_start: str, choices: Sequence[str]) -> list[list[int]]:
         """The tokens of choices; one set of choices is asked many times."""
         key = (answer_start, *choices)
-        if key not in self._names:
-            self._names = {key: choice_tokens(self.tokenizer, answer_start, choices)}
-        return self._names[key]
+        with self.tokenizing:
+            if key not in self._names:
+                self._names = {key: choice_tokens(self.tokenizer, answer_start, choices)}
+            return self._names[key]
