@@ -91,10 +91,11 @@ class InFlight:
 
 
 class ThreadTime:
-    """Sums the processor time that this thread spends in timed calls."""
+    """Sums the processor time that this thread spends in timed calls, in the outermost ones."""
 
     def __init__(self) -> None:
         self.seconds = 0.0
+        self._depth = 0
 
     def timed(self, function: Callable[..., Any]) -> Callable[..., Any]:
         """Return ``function``, to be called in one thread, with its time counted."""
@@ -102,10 +103,13 @@ class ThreadTime:
         @functools.wraps(function)
         def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # passes everything through
             start = time.thread_time()
+            self._depth += 1
             try:
                 return function(*args, **kwargs)
             finally:
-                self.seconds += time.thread_time() - start
+                self._depth -= 1
+                if self._depth == 0:
+                    self.seconds += time.thread_time() - start
 
         return call
 

@@ -18,10 +18,6 @@ def _identity(values: Tensor) -> Tensor:
     return values
 
 
-def _not_beside(work: Callable[[], None]) -> None:
-    del work
-
-
 @dataclass(frozen=True, kw_only=True)
 class Asked:
     """What the black box is asked about a batch, for who has the same model at hand.
@@ -73,7 +69,11 @@ class BlackBoxProblem:
             samples by them.
         subset: Poses the samples with the given indices, shape ``(n,)``, as a problem of their own,
             or ``None`` where nobody can. :class:`AdaptiveAllocation` needs it.
-        beside: Takes work to be called while the next query is in flight, if it can be.
+        beside: Takes work to be called while the next query is in flight; it may forget it.
+            ``None`` where nothing is done meanwhile.
+        parts: Poses the batch in parts, problems of their own, the samples in their order, to be
+            asked as soon as each is ready: see :meth:`ask_made`. ``None`` asks for all at once. Who
+            replaces ``losses`` must do so in the parts, or take them away.
     """
 
     anonymize: Callable[[Tensor], Tensor]
@@ -86,7 +86,8 @@ class BlackBoxProblem:
     raw: Tensor | None = None
     names: Sequence[str] | None = None
     subset: "Callable[[Tensor], BlackBoxProblem] | None" = None
-    beside: Callable[[Callable[[], None]], None] = _not_beside
+    beside: Callable[[Callable[[], None]], None] | None = None
+    parts: "Callable[[], Sequence[BlackBoxProblem]] | None" = None
 
     def each(self, thetas: Tensor) -> Tensor:
         """Anonymize every sample with parameters of its own.
@@ -130,7 +131,8 @@ class BlackBoxProblem:
             Its result, when called: after :meth:`ask`, as it is computed then at the latest.
         """
         later = Later(work)
-        self.beside(later.do)
+        if self.beside is not None:
+            self.beside(later.do)
         return later
 
     def ask(self, frames: Tensor) -> Tensor:
@@ -152,6 +154,27 @@ class BlackBoxProblem:
             raise ValueError(msg)
         return found
 
+    def ask_made(self, make: "Callable[[BlackBoxProblem], Tensor]") -> Tensor:
+        """Make versions of the batch and ask for the loss of every sample of each.
+
+        Where the batch comes in :attr:`parts`, a part is made while those before it are in flight.
+
+        Args:
+            make: From a problem with ``b`` samples to ``n`` versions of them, shape
+                ``(n, b, ..., 3, H, W)``. It sees every sample once, in order.
+
+        Returns:
+            Losses, shape ``(n, B)``.
+
+        Raises:
+            ValueError: If there is not one loss per sample.
+        """
+        parts = [self] if self.parts is None else self.parts()
+        if self.beside is not None:
+            return torch.cat(_ask_each(parts, make), dim=1)
+        frames = torch.cat([make(part) for part in parts], dim=1)
+        return self.ask(frames.flatten(0, 1)).view(frames.shape[:2])
+
     def require_valid(self, share: Tensor) -> None:
         """Refuse an estimate from too few pairs.
 
@@ -164,6 +187,19 @@ class BlackBoxProblem:
         found = share.item()
         if found == 0 or found < self.min_valid_share:
             raise TooFewPairsError(found, self.min_valid_share)
+
+
+def _ask_each(
+    parts: Sequence[BlackBoxProblem], make: Callable[[BlackBoxProblem], Tensor]
+) -> list[Tensor]:
+    """Return the losses of each part, shape ``(n, b)``."""
+    if not parts:
+        return []
+    part, others = parts[0], parts[1:]
+    frames = make(part)
+    later = part.later(lambda: _ask_each(others, make))
+    found = part.ask(frames.flatten(0, 1)).view(frames.shape[:2])
+    return [found, *later()]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -93,7 +93,7 @@ class AdaptiveAllocation(AbstractWrappingEstimator):
             seen.copy_(versions.mean(0))
             return (versions * weights.to(versions)).flatten()
 
-        found: Estimate = self.estimator(theta, replace(part, losses=losses))
+        found: Estimate = self.estimator(theta, replace(part, losses=losses, parts=None))
         self.step += 1
         kept = seen.isfinite()
         self.losses[slots[drawn[kept]].to(self.losses.device)] = seen[kept].to(self.losses)

@@ -111,7 +111,7 @@ class FidelityGuided(AbstractWrappingEstimator):
 
     def _rest(self, problem: BlackBoxProblem, hear: "Callable[[_Heard], None]") -> BlackBoxProblem:
         """Return the problem whose loss is what the distance does not account for."""
-        raw, subset = _raw(problem), problem.subset
+        raw, subset, parts = _raw(problem), problem.subset, problem.parts
 
         def losses(frames: Tensor) -> Tensor:
             found = problem.ask(frames)
@@ -123,6 +123,7 @@ class FidelityGuided(AbstractWrappingEstimator):
             problem,
             losses=losses,
             subset=None if subset is None else lambda chosen: self._rest(subset(chosen), hear),
+            parts=None if parts is None else lambda: [self._rest(part, hear) for part in parts()],
         )
 
     def _distance(self, theta: Tensor, problem: BlackBoxProblem) -> tuple[Tensor, Tensor]:

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from blackbox_anon.estimators.abstract import BlackBoxProblem
+from blackbox_anon.estimators.later import Later
 from blackbox_anon.mllms.abstract import to_uint8
 
 
@@ -47,10 +48,11 @@ def evaluate_pairs(
 ) -> PairLosses:
     """Query the black box on both sides of ``theta`` along each direction.
 
-    All ``2 * D`` versions of the batch go to the black box in one call and cost ``2 * D * B``
-    queries. They are anonymized with the same random numbers, so a pair differs by its parameters
-    only. Losses are averaged over ranks before any difference is taken. A failed half (a loss of
-    NaN) takes the other one with it; each rank's batch weighs the same, whatever failed in it.
+    All ``2 * D`` versions of the batch, or of a part of it, go to the black box in one call and
+    cost ``2 * D * B`` queries in all. They are anonymized with the same random numbers, so a pair
+    differs by its parameters only. Losses are averaged over ranks before any difference is taken. A
+    failed half (a loss of NaN) takes the other one with it; each rank's batch weighs the same,
+    whatever failed in it.
 
     Args:
         theta: Parameters, shape ``(P,)``; left unchanged.
@@ -67,11 +69,18 @@ def evaluate_pairs(
         TooFewPairsError: If fewer pairs are valid than the problem asks for; on every rank at once.
     """
     offsets = radius * directions
-    frames = torch.cat(_anonymize(problem, theta, torch.cat([offsets, -offsets])))
-    losses = problem.ask(frames)
+    offsets = torch.cat([offsets, -offsets])
+    pixels: list[Later[Tensor]] = []
+
+    def make(part: BlackBoxProblem) -> Tensor:
+        frames = torch.stack(_anonymize(part, theta, offsets))
+        pixels.append(part.later(lambda: _pixel_difference(frames)))
+        return frames
+
+    losses = problem.ask_made(make)
     # A mean of bf16 losses would round away the difference, which is about 1e-3.
     losses = losses.to(torch.promote_types(losses.dtype, torch.float32))
-    pairs = losses.reshape(2, len(directions), -1)
+    pairs = losses.view(2, len(directions), -1)
     valid = ~pairs.isnan().any(dim=0)
     plus, minus = torch.where(valid, pairs, 0.0)
     local = torch.stack(
@@ -79,7 +88,7 @@ def evaluate_pairs(
             plus.mean(dim=1),
             minus.mean(dim=1),
             (plus != minus).to(losses.dtype).mean(dim=1),
-            _pixel_difference(frames, len(directions)).to(losses.dtype),
+            torch.cat([found() for found in pixels], dim=1).mean(dim=1).to(losses.dtype),
             valid.sum(dim=1).to(losses.dtype) / valid.shape[1],
         ]
     )
@@ -95,7 +104,7 @@ def evaluate_pairs(
         differing=means[2] / share,
         valid=means[4],
         pixel_difference=means[3],
-        queries=len(frames),
+        queries=losses.numel(),
     )
 
 
@@ -109,7 +118,7 @@ def _anonymize(problem: BlackBoxProblem, theta: Tensor, offsets: Tensor) -> list
     return [*frames, problem.anonymize(theta + offsets[-1])]
 
 
-def _pixel_difference(frames: Tensor, num_directions: int) -> Tensor:
-    """Mean absolute difference within each pair, as the service would see it."""
-    plus, minus = to_uint8(frames).reshape(2, num_directions, -1)
-    return (torch.maximum(plus, minus) - torch.minimum(plus, minus)).float().mean(dim=1) / 255
+def _pixel_difference(frames: Tensor) -> Tensor:
+    """Mean absolute difference within each pair, as the service would see it, shape ``(D, b)``."""
+    plus, minus = to_uint8(frames).flatten(2).chunk(2)
+    return (torch.maximum(plus, minus) - torch.minimum(plus, minus)).float().mean(dim=2) / 255

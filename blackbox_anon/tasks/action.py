@@ -122,6 +122,7 @@ class ActionRecognition(BlackBoxAnonymization):
         self.classes = self._given_classes
         self.scorer = scorer or RetrievalScorer(CharacterNGramEncoder())
         self.questions = questions or QuestionAnswering()
+        self._scored: tuple[Sequence[Response], Tensor] | None = None
         self._top = {stage: {k: TopKAccuracy(k) for k in TOP} for stage in STAGES}
         self._vqa = {stage: VQAAccuracy(self.questions.variant) for stage in STAGES}
         top = {f"{stage}/top{k}": self._top[stage][k] for stage in STAGES for k in TOP}
@@ -206,9 +207,11 @@ class ActionRecognition(BlackBoxAnonymization):
         }
 
     def class_scores(self, responses: Sequence[Response]) -> Tensor:
-        """Score the classes, shape ``(B, K)``, by :attr:`scorer`."""
+        """Score the classes, shape ``(B, K)``, by :attr:`scorer`; the last responses' are kept."""
         self._check_classes()
-        return self.scorer.scores(responses, self.classes)
+        if self._scored is None or self._scored[0] is not responses:
+            self._scored = responses, self.scorer.scores(responses, self.classes)
+        return self._scored[1]
 
     def _check_classes(self) -> None:
         if not self.classes:

@@ -1,6 +1,8 @@
 """The method: an anonymizer trained against a black box and a privacy reviewer."""
 
+import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, get_args
 
 import torch
@@ -38,6 +40,8 @@ from blackbox_anon.tasks.showing import show, write
 from blackbox_anon.tasks.step_logs import HEADLINE, SHOWN, call_logs, frame_logs, step_logs
 from blackbox_anon.types import PairBatch, UtilityBatch
 
+_FIRST_SHARE = 1 / 8  # of a batch: what a service is asked about before the rest is anonymized
+
 
 class BlackBoxAnonymization(AbstractTask):
     """Trains an anonymizer so that a black box still answers and a reviewer does not.
@@ -50,7 +54,8 @@ class BlackBoxAnonymization(AbstractTask):
     4. the scalarization combines both (Eq. 11) and the optimizer steps with ``a_k`` (Eq. 12).
 
     2. and 3. need no answer: while a service's answers are on their way they are done already, with
-    the same bits, and undone if the step is given up (``overlap``).
+    the same bits, and undone if the step is given up (``overlap``). So does anonymizing most of the
+    utility batch: a service is asked about a few samples first, and about the rest meanwhile.
 
     The black box comes first, so that a step it spoils has changed nothing. A failed call is no
     answer: its pair is dropped, and where too few are left the same questions are asked again, and
@@ -211,6 +216,14 @@ class BlackBoxAnonymization(AbstractTask):
             seen=self.seen,
             meanwhile=meanwhile,
         )
+        problem = self._pose(posed, batch, meanwhile)
+        if not self.mllm.sends_images or len(batch["name"]) < 2:
+            return problem  # a model on this machine answers larger batches sooner
+        return replace(problem, parts=lambda: self._pose_parts(posed, batch))
+
+    def _pose(
+        self, posed: PosedBatch, batch: UtilityBatch, meanwhile: Callable[[], None] | None
+    ) -> BlackBoxProblem:
         return BlackBoxProblem(
             anonymize=posed.anonymize,
             losses=posed.losses,
@@ -221,9 +234,14 @@ class BlackBoxAnonymization(AbstractTask):
             asked=self.asked(batch),
             raw=batch["frames"],
             names=batch["name"],
-            beside=posed.beside,
             subset=lambda chosen: self.problem(take(batch, chosen.tolist()), meanwhile=meanwhile),
+            beside=None if meanwhile is None else posed.beside,
         )
+
+    def _pose_parts(self, posed: PosedBatch, batch: UtilityBatch) -> list[BlackBoxProblem]:
+        """Pose a few samples, that are soon in flight, and the others."""
+        first = math.ceil(_FIRST_SHARE * len(batch["name"]))
+        return [self._pose(part, part.batch, part.meanwhile) for part in posed.parts(first)]
 
     def asked(self, batch: UtilityBatch) -> Asked | None:
         """Return what is asked about a batch, if it is one question of classes."""

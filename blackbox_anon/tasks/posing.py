@@ -1,14 +1,16 @@
 """One batch as an estimator sees it: parameters to frames, frames to losses."""
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 
 import torch
 from torch import Tensor
+from typing_extensions import override
 
 from blackbox_anon.anonymizers import UNetAnonymizer
 from blackbox_anon.mllms import AnonymizedFrames, Answer, RawFrames
 from blackbox_anon.tasks import parameters as flat
-from blackbox_anon.tasks.answered import Answered, answered_part
+from blackbox_anon.tasks.answered import Answered, answered_part, take
 from blackbox_anon.types import UtilityBatch
 
 Meanwhile = Callable[[], None] | None
@@ -48,14 +50,18 @@ class PosedBatch:
         seen: dict[str, Tensor],
         meanwhile: Meanwhile = None,
     ) -> None:
-        self._anonymizer, self._query, self._meanwhile = anonymizer, query, meanwhile
-        self._batch, self._frames, self._prompts = batch, batch["frames"], prompts
+        self._anonymizer, self._query, self.meanwhile = anonymizer, query, meanwhile
+        self.batch, self._frames, self._prompts = batch, batch["frames"], prompts
         self._judge, self._hear, self._seen = judge, hear, seen
-        self._features = [level.float() for level in anonymizer.features(self._frames)]
         self._decoder = flat.CallWith(anonymizer.trained)
         self._beside: list[Callable[[], None]] = []
+        self._shown: tuple[Tensor, Tensor] | None = None  # by parts: as in `seen`
         seen["raw"] = self._frames
         seen["scores"] = self._frames.new_full((len(prompts),), torch.nan)  # until somebody asks
+
+    @cached_property
+    def _features(self) -> list[Tensor]:
+        return self._encode(self._frames)
 
     def anonymize(self, theta: Tensor) -> Tensor:
         """Return the frames that parameters of shape ``(P,)`` make; differentiable in them."""
@@ -76,13 +82,15 @@ class PosedBatch:
 
     def anonymize_some(self, theta: Tensor, chosen: Tensor) -> Tensor:
         """Return the frames of the samples with indices ``chosen``, shape ``(n,)``, alone."""
+        frames = self._frames[chosen]
+        if "_features" not in self.__dict__:  # asked in parts: nobody needs them all
+            return self._decode(self._encode(frames), frames, theta)
         levels = [level.unflatten(0, (len(self._frames), -1)) for level in self._features]
-        own = [level[chosen].flatten(0, 1) for level in levels]
-        return self._decode(own, self._frames[chosen], theta)
+        return self._decode([level[chosen].flatten(0, 1) for level in levels], frames, theta)
 
     def beside(self, work: Callable[[], None]) -> None:
         """Have work called while the next query is in flight; forget it if none ever is."""
-        if self._meanwhile is not None:
+        if self.meanwhile is not None:
             self._beside.append(work)
 
     def losses(self, frames: Tensor) -> Tensor:
@@ -97,28 +105,68 @@ class PosedBatch:
         size = len(self._prompts)
         times = len(frames) // size
         released = self._anonymizer.release(frames)
-        meanwhile = None if self._meanwhile is None else self._all_beside
+        meanwhile = None if self.meanwhile is None else self._all_beside
         try:
             answers = self._query(released, self._prompts * times, meanwhile)
         finally:
             self._beside.clear()
         self._hear(answers)
         blocks = [answers[i * size :][:size] for i in range(times)]
-        parts = [answered_part(block, self._batch) for block in blocks]
+        parts = [answered_part(block, self.batch) for block in blocks]
         values = [(part, *self._judge(part)) for part in parts]
-        self._seen["anonymized"] = frames[:size]
-        self._seen["scores"] = torch.cat([part.spread(scores) for part, _, scores in values])
+        self._show(frames[:size], torch.stack([part.spread(scores) for part, _, scores in values]))
         found = torch.cat([part.spread(_no_nan(losses)) for part, losses, _ in values])
         return found.to(frames.device)
 
+    def parts(self, first: int) -> list["PosedBatch"]:
+        """Return the first samples and the others, each a batch that is shown in this one's."""
+        rows = torch.arange(len(self._prompts)).split([first, len(self._prompts) - first])
+        return [_PosedPart(self, part.tolist()) for part in rows]
+
     def _all_beside(self) -> None:
-        for work in (*self._beside, self._meanwhile):
-            if work is not None:
-                work()
+        while self._beside:
+            self._beside.pop(0)()
+        if self.meanwhile is not None:
+            self.meanwhile()
+
+    def _show(self, anonymized: Tensor, scores: Tensor) -> None:
+        """Take the first version's frames, and scores of shape ``(n, B)``."""
+        self._seen["anonymized"], self._seen["scores"] = anonymized, scores.flatten()
+
+    def _show_part(self, rows: list[int], anonymized: Tensor, scores: Tensor) -> None:
+        if self._shown is None or len(self._shown[1]) != len(scores):
+            whole = scores.new_full((len(scores), len(self._prompts)), torch.nan)
+            self._shown = torch.zeros_like(self._frames, dtype=anonymized.dtype), whole
+        self._shown[0][rows], self._shown[1][:, rows] = anonymized, scores
+        self._show(*self._shown)
+
+    def _encode(self, frames: Tensor) -> list[Tensor]:
+        return [level.float() for level in self._anonymizer.features(frames)]
 
     def _decode(self, features: Sequence[Tensor], frames: Tensor, theta: Tensor) -> Tensor:
         with torch.autocast(frames.device.type, enabled=False):
             return self._anonymizer.decode(features, frames, self._decoder(theta))
+
+
+class _PosedPart(PosedBatch):
+    """Some rows of a posed batch."""
+
+    def __init__(self, whole: PosedBatch, rows: list[int]) -> None:
+        super().__init__(
+            whole._anonymizer,
+            whole._query,
+            take(whole.batch, rows),
+            [whole._prompts[row] for row in rows],
+            judge=whole._judge,
+            hear=whole._hear,
+            seen={},
+            meanwhile=None if whole.meanwhile is None else whole._all_beside,
+        )
+        self._whole, self._rows = whole, rows
+
+    @override
+    def _show(self, anonymized: Tensor, scores: Tensor) -> None:
+        self._whole._show_part(self._rows, anonymized, scores)
 
 
 def _no_nan(losses: Tensor) -> Tensor:

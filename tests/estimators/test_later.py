@@ -1,5 +1,6 @@
 """What needs no answer is done while the black box is asked."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -7,7 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from blackbox_anon.estimators import AbstractEstimator, ActiveSubspaceSPSA, FidelityGuided
+from blackbox_anon.estimators import (
+    SPSA,
+    AbstractEstimator,
+    ActiveSubspaceSPSA,
+    AdaptiveAllocation,
+    BlackBoxProblem,
+    CriticalHistorySPSA,
+    FidelityGuided,
+)
 from tests.estimators.cases import make_active, with_raw
 from tests.estimators.problems import smooth_problem
 from tests.estimators.small import SEVEN
@@ -55,3 +64,60 @@ def test_a_new_projection_counts_from_the_next_step_on() -> None:
     estimator(SEVEN + 1.0, problem)
     changed = (estimator.projections != before).any(dim=1)
     assert changed.tolist() == [True, *[False] * (len(before) - 1)]
+
+
+def in_parts(problem: BlackBoxProblem, sizes: list[int], beside: bool) -> BlackBoxProblem:
+    """The same problem, asked part by part; and what was asked about before an answer came."""
+    waiting: list[Callable[[], None]] = []
+
+    def part(rows: slice) -> BlackBoxProblem:
+        def losses(frames: Tensor) -> Tensor:
+            while waiting:
+                waiting.pop(0)()
+            whole = problem.anonymize(SEVEN).repeat(len(frames) // len(chosen), *[1] * 4)
+            versions = whole.view(-1, sum(sizes), *whole.shape[1:])
+            versions[:, rows] = frames.view(-1, len(chosen), *frames.shape[1:])
+            return problem.losses(versions.flatten(0, 1)).view(-1, sum(sizes))[:, rows].flatten()
+
+        chosen = range(sum(sizes))[rows]
+        return replace(
+            problem,
+            anonymize=lambda theta: problem.anonymize(theta)[rows],
+            losses=losses,
+            raw=None if problem.raw is None else problem.raw[rows],
+            beside=waiting.append if beside else None,
+        )
+
+    ends = torch.tensor(sizes).cumsum(0).tolist()
+    rows = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
+    return replace(
+        problem,
+        parts=lambda: [part(one) for one in rows],
+        beside=(lambda _: None) if beside else None,
+    )
+
+
+@pytest.mark.parametrize("beside", [False, True])
+@pytest.mark.parametrize("sizes", [[4], [1, 3], [2, 1, 1]])
+@pytest.mark.parametrize("guided", [False, True])
+def test_parts_give_what_the_whole_gives(guided: bool, sizes: list[int], beside: bool) -> None:
+    problem = with_raw(smooth_problem(4, 2, 3, 8, 6))
+    plain: AbstractEstimator = CriticalHistorySPSA(0.05, capacity=2, num_directions=3)
+    plain.allocate(7)
+    ours = FidelityGuided(plain) if guided else plain
+    theirs = copy.deepcopy(ours)
+    for _ in range(3):
+        one = ours(SEVEN, in_parts(problem, sizes, beside))
+        other = theirs(SEVEN, problem)
+        torch.testing.assert_close(one.gradient, other.gradient)
+        torch.testing.assert_close(one.loss, other.loss)
+        torch.testing.assert_close(one.logs, other.logs)
+        assert one.queries == other.queries == 24
+
+
+def test_who_weighs_what_a_part_of_the_batch_says_hears_all_of_it() -> None:
+    problem = replace(smooth_problem(4, 2, 3, 8, 6), names=list("abcd"))
+    part = in_parts(problem, [1, 3], beside=True)
+    ours = AdaptiveAllocation(SPSA(0.05), share=1.0, memory=64)
+    ours(SEVEN, replace(problem, subset=lambda _: part))
+    assert (ours.losses.nan_to_num() != 0).sum() == 4

@@ -228,6 +228,38 @@ class Unhurried(LinearService):
         return await super().answer(request)
 
 
+class Patient(LinearService):
+    """Answers nothing before all of a step's requests are there."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sizes: list[int] = []
+        self.complete = asyncio.Event()
+
+    @override
+    async def _answer_all(self, requests: Any, gathering: Any) -> Any:
+        self.sizes.append(len(requests))
+        if sum(self.sizes) % self.per_query == 0:
+            self.complete.set()
+        else:
+            self.complete.clear()
+        await asyncio.wait_for(self.complete.wait(), 60)
+        return await super()._answer_all(requests, gathering)
+
+
+@pytest.mark.parametrize("estimator", [SPSA(0.05), FidelityGuided(SPSA(0.05))])
+def test_a_service_is_asked_about_the_first_samples_before_the_rest_is_ready(
+    estimator: AbstractEstimator, tmp_path: Path
+) -> None:
+    mllm = Patient()
+    found = run(tmp_path, "auto", mllm=mllm, estimator=estimator)
+    assert found.task.steps == 3
+    assert mllm.sizes == [2, 2] * 3  # two versions of one clip of two, and of the other
+    assert found.task.queries == mllm.queries == 12
+    assert found.task.seen["anonymized"].shape == found.task.seen["raw"].shape
+    assert found.task.seen["scores"].shape == (4,)
+
+
 class Learning(Callback):
     """Tells a service of every reviewer's step."""
 
