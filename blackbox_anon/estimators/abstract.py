@@ -72,8 +72,9 @@ class BlackBoxProblem:
         beside: Takes work to be called while the next query is in flight; it may forget it.
             ``None`` where nothing is done meanwhile.
         parts: Poses the batch in parts, problems of their own, the samples in their order, to be
-            asked as soon as each is ready: see :meth:`ask_made`. ``None`` asks for all at once. Who
-            replaces ``losses`` must do so in the parts, or take them away.
+            asked as soon as each is ready: see :meth:`ask_made`. ``None`` asks for all at once;
+            with parts there must be ``names``. Who replaces ``losses`` must do so in the parts, or
+            take them away.
     """
 
     anonymize: Callable[[Tensor], Tensor]
@@ -88,6 +89,10 @@ class BlackBoxProblem:
     subset: "Callable[[Tensor], BlackBoxProblem] | None" = None
     beside: Callable[[Callable[[], None]], None] | None = None
     parts: "Callable[[], Sequence[BlackBoxProblem]] | None" = None
+
+    def __post_init__(self) -> None:
+        if self.parts is not None and self.names is None:
+            raise ValueError("`names` must be given where `parts` are; found None")
 
     def each(self, thetas: Tensor) -> Tensor:
         """Anonymize every sample with parameters of its own.

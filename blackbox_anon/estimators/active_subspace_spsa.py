@@ -15,7 +15,7 @@ from blackbox_anon.estimators.counting import (
     require_same_size,
 )
 from blackbox_anon.estimators.critical_history import CriticalHistory
-from blackbox_anon.estimators.frame_pairs import ask_frames, conclude
+from blackbox_anon.estimators.frame_pairs import ask_made_frames, conclude
 from blackbox_anon.estimators.functional import clip_to_quantile, gaussian, rademacher
 from blackbox_anon.estimators.later import Later
 
@@ -141,21 +141,29 @@ class ActiveSubspaceSPSA(AbstractCountingEstimator):
     def forward(self, theta: Tensor, problem: BlackBoxProblem) -> Estimate:
         require_allocated(theta, self.projections.shape[1])
         step = int(self.step) + 1
-        frames, renewed = self._project(theta, problem, step)
+        whole, renewed = self._project(theta, problem, step)
         kept = self.projections if step > 1 else problem.mean_over_ranks(renewed())
         with torch.no_grad():
             directions, captured = leading_directions(kept.to(theta), self.rank)
-            groups = math.ceil(len(frames) / self.group_size)
+            batch = _size(problem, whole)
+            groups = math.ceil(batch / self.group_size)
             signs = rademacher(groups * self.rank, 2 * self.seed, step).to(theta)
-            signs = signs.view(groups, self.rank)
-            versions, lengths = self._versions(
-                theta + _PROBE * (signs @ directions), frames, problem
-            )
-            pairs = ask_frames(versions, problem)
-            slopes = pairs.slopes[0] / (2 * lengths.to(pairs.slopes))
+            own = signs.view(groups, -1).repeat_interleave(self.group_size, 0)[:batch]
+            lengths: list[Tensor] = []
+
+            def make(part: BlackBoxProblem) -> Tensor:
+                frames = part.anonymize(theta) if whole is None else whole
+                first = sum(map(len, lengths))
+                signs = own[first : first + len(frames)]
+                moved = self._moved(theta + _PROBE * (signs @ directions), first, part)
+                versions, found = self._versions(moved, frames)
+                lengths.append(found)
+                return versions
+
+            pairs = ask_made_frames(make, problem)
+            slopes = pairs.slopes[0] / (2 * torch.cat(lengths).to(pairs.slopes))
             slopes = clip_to_quantile(slopes, self.clip_quantile, pairs.valid[0])
-            own = signs.repeat_interleave(self.group_size, 0)[: len(frames)]
-            gradient = ((slopes / len(frames)).to(own) @ own) @ directions
+            gradient = ((slopes / batch).to(own) @ own) @ directions
             estimate = conclude(
                 gradient,
                 pairs,
@@ -176,23 +184,30 @@ class ActiveSubspaceSPSA(AbstractCountingEstimator):
 
     def _project(
         self, theta: Tensor, problem: BlackBoxProblem, step: int
-    ) -> tuple[Tensor, Later[Tensor]]:
-        """Return the frames, and a step's projections, which no answer is needed for."""
+    ) -> tuple[Tensor | None, Later[Tensor]]:
+        """Return the frames, unless they are made in parts, and a step's projections, for later."""
         count = len(self.projections) if step == 1 else self.renewed
         parameters = theta.detach().clone().requires_grad_()
-        whole = self.sketched_share == 1 and count > 0
-        with torch.set_grad_enabled(whole):
-            frames = problem.anonymize(parameters)
+        sketch_all = self.sketched_share == 1 and count > 0
+        frames = None
+        if problem.parts is None:
+            with torch.set_grad_enabled(sketch_all):
+                frames = problem.anonymize(parameters)
 
         def renew() -> Tensor:
-            some = frames if whole else self._some(parameters, problem, len(frames), step)
+            with torch.enable_grad():
+                if not sketch_all:
+                    some = self._some(parameters, problem, _size(problem, frames), step)
+                else:
+                    some = problem.anonymize(parameters) if frames is None else frames
             found: list[Tensor] = []
             for index in range(count):
                 noise, again = self._noise(some, step, index), index + 1 < count
                 found += torch.autograd.grad(some, parameters, noise, retain_graph=again)
             return torch.stack(found)
 
-        return frames.detach(), problem.later(renew) if count else Later(renew)
+        renewed = problem.later(renew) if count else Later(renew)
+        return None if frames is None else frames.detach(), renewed
 
     def _noise(self, frames: Tensor, step: int, index: int) -> Tensor:
         """Return what a projection weighs the frames' pixels with."""
@@ -203,19 +218,17 @@ class ActiveSubspaceSPSA(AbstractCountingEstimator):
         """Return the frames of the share of the batch whose turn it is, with their graph."""
         count = math.ceil(self.sketched_share * batch)
         chosen = (step * count + torch.arange(count, device=parameters.device)) % batch
-        with torch.enable_grad():
-            return problem.some(parameters, chosen)
+        return problem.some(parameters, chosen)
 
     def _versions(
-        self, thetas: Tensor, frames: Tensor, problem: BlackBoxProblem
+        self, moved: Iterator[tuple[Tensor, slice]], frames: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Return both versions, shape ``(2, 1, B, ..., 3, H, W)``, and ``a_b``, shape ``(B,)``."""
         versions, lengths = frames.new_empty(2, 1, *frames.shape), []
-        samples = torch.arange(len(frames), device=frames.device)
         # Group by group, in place: a group's pixels are at hand from one pass to the next.
-        for moved, chosen in self._moved(thetas, samples, problem):
+        for changed, chosen in moved:
             own, plus, minus = frames[chosen], versions[0, 0, chosen], versions[1, 0, chosen]
-            shift = (moved - own).div_(_PROBE)
+            shift = (changed - own).div_(_PROBE)
             size = torch.linalg.vector_norm(shift.flatten(1), dim=1) / math.sqrt(own[0].numel())
             lengths.append(self.amplitude / size.clamp_min(1e-12))
             shift.mul_(lengths[-1].view(-1, *[1] * (frames.ndim - 1)))
@@ -227,14 +240,29 @@ class ActiveSubspaceSPSA(AbstractCountingEstimator):
         return versions, torch.cat(lengths)
 
     def _moved(
-        self, thetas: Tensor, samples: Tensor, problem: BlackBoxProblem
+        self, thetas: Tensor, first: int, problem: BlackBoxProblem
     ) -> Iterator[tuple[Tensor, slice]]:
-        """Yield frames that other parameters make, with the part of the batch that they are of."""
+        """Yield frames that other parameters make, with the samples that they are of.
+
+        Args:
+            thetas: Each sample's own, shape ``(b, P)``.
+            first: Place of the first of them in the whole batch, whose neighbours make groups.
+            problem: The samples.
+        """
         if self.group_size == 1:
             yield problem.each(thetas), slice(None)
             return
-        for theta, group in zip(thetas, samples.split(self.group_size), strict=True):
-            yield problem.some(theta, group), slice(int(group[0]), int(group[-1]) + 1)
+        start = 0
+        while start < len(thetas):
+            end = min(len(thetas), start + self.group_size - (first + start) % self.group_size)
+            chosen = torch.arange(start, end, device=thetas.device)
+            yield problem.some(thetas[start], chosen), slice(start, end)
+            start = end
+
+
+def _size(problem: BlackBoxProblem, frames: Tensor | None) -> int:
+    """Return the number of samples of a batch."""
+    return len(problem.names or ()) if frames is None else len(frames)
 
 
 def leading_directions(projections: Tensor, rank: int) -> tuple[Tensor, Tensor]:

@@ -1,12 +1,14 @@
 """Pairs of shifted frames: their losses, and the estimate that comes of them."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from blackbox_anon.estimators.abstract import BlackBoxProblem, Estimate
 from blackbox_anon.estimators.critical_history import CriticalHistory
+from blackbox_anon.estimators.later import Later
 from blackbox_anon.mllms.abstract import to_uint8
 
 
@@ -42,24 +44,50 @@ def ask_frames(versions: Tensor, problem: BlackBoxProblem) -> FramePairs:
     Raises:
         ValueError: If the black box does not return one loss per version.
     """
-    _, count, batch, *_ = versions.shape
-    frames = versions.flatten(0, 2)
-    losses = problem.ask(frames)
-    losses = losses.to(torch.promote_types(versions.dtype, torch.float32))
-    pairs = losses.view(2, count, batch)
+    return ask_made_frames(lambda _: versions, replace(problem, parts=None))
+
+
+def ask_made_frames(
+    make: Callable[[BlackBoxProblem], Tensor], problem: BlackBoxProblem
+) -> FramePairs:
+    """Make both versions of every pair and ask about them, see :meth:`BlackBoxProblem.ask_made`.
+
+    Args:
+        make: From a problem with ``b`` samples to their versions, shape
+            ``(2, D, b, ..., 3, H, W)``.
+        problem: The batch.
+
+    Returns:
+        As :func:`ask_frames` does.
+    """
+    pixels: list[Later[Tensor]] = []
+
+    def make_flat(part: BlackBoxProblem) -> Tensor:
+        versions = make(part)
+        pixels.append(part.later(lambda: _pixel_difference(versions)))
+        return versions.flatten(0, 1)
+
+    losses = problem.ask_made(make_flat)
+    losses = losses.to(torch.promote_types(losses.dtype, torch.float32))
+    pairs = losses.view(2, -1, losses.shape[1])
     valid = ~pairs.isnan().any(dim=0)
     plus, minus = torch.where(valid, pairs, 0.0)
-    first, second = to_uint8(frames).view(2, -1)
-    pixels = (torch.maximum(first, second) - torch.minimum(first, second)).float().mean() / 255
     means = [
         (plus + minus).mean() / 2,
         (plus != minus).to(plus).mean(),
-        pixels.to(plus),
+        torch.cat([found() for found in pixels]).mean().to(plus),
         valid.sum().to(plus) / valid.numel(),
     ]
     return FramePairs(
-        slopes=plus - minus, valid=valid, means=torch.stack(means), queries=len(frames)
+        slopes=plus - minus, valid=valid, means=torch.stack(means), queries=losses.numel()
     )
+
+
+def _pixel_difference(versions: Tensor) -> Tensor:
+    """Return the mean absolute difference of a part's pairs, per sample, as a service sees it."""
+    plus, minus = to_uint8(versions)
+    apart = (torch.maximum(plus, minus) - torch.minimum(plus, minus)).transpose(0, 1).flatten(1)
+    return apart.float().mean(dim=1) / 255
 
 
 def conclude(

@@ -56,6 +56,7 @@ class PosedBatch:
         self._decoder = flat.CallWith(anonymizer.trained)
         self._beside: list[Callable[[], None]] = []
         self._shown: tuple[Tensor, Tensor] | None = None  # by parts: as in `seen`
+        self._asked = False
         seen["raw"] = self._frames
         seen["scores"] = self._frames.new_full((len(prompts),), torch.nan)  # until somebody asks
 
@@ -66,7 +67,8 @@ class PosedBatch:
     def anonymize(self, theta: Tensor) -> Tensor:
         """Return the frames that parameters of shape ``(P,)`` make; differentiable in them."""
         anonymized = self._decode(self._features, self._frames, theta)
-        self._seen["anonymized"] = anonymized.detach()
+        if not self._asked:
+            self._seen["anonymized"] = anonymized.detach()
         return anonymized
 
     def anonymize_each(self, thetas: Tensor) -> Tensor:
@@ -131,6 +133,7 @@ class PosedBatch:
 
     def _show(self, anonymized: Tensor, scores: Tensor) -> None:
         """Take the first version's frames, and scores of shape ``(n, B)``."""
+        self._asked = True
         self._seen["anonymized"], self._seen["scores"] = anonymized, scores.flatten()
 
     def _show_part(self, rows: list[int], anonymized: Tensor, scores: Tensor) -> None:

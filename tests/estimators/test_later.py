@@ -16,6 +16,7 @@ from blackbox_anon.estimators import (
     BlackBoxProblem,
     CriticalHistorySPSA,
     FidelityGuided,
+    OutputSpaceSPSA,
 )
 from tests.estimators.cases import make_active, with_raw
 from tests.estimators.problems import smooth_problem
@@ -92,17 +93,31 @@ def in_parts(problem: BlackBoxProblem, sizes: list[int], beside: bool) -> BlackB
     rows = [slice(end - size, end) for end, size in zip(ends, sizes, strict=True)]
     return replace(
         problem,
+        names=[str(i) for i in range(sum(sizes))],
         parts=lambda: [part(one) for one in rows],
         beside=(lambda _: None) if beside else None,
     )
 
 
+PAIRED: dict[str, tuple[Callable[[], AbstractEstimator], int]] = {
+    "critical": (lambda: CriticalHistorySPSA(0.05, capacity=2, num_directions=3), 24),
+    "active": (lambda: ActiveSubspaceSPSA(rank=3, sketches=4), 8),
+    "groups": (lambda: ActiveSubspaceSPSA(rank=3, sketches=4, group_size=3), 8),
+    "sketched": (lambda: ActiveSubspaceSPSA(rank=3, sketches=4, sketched_share=0.4), 8),
+    "output": (lambda: OutputSpaceSPSA(), 8),
+}
+
+
 @pytest.mark.parametrize("beside", [False, True])
 @pytest.mark.parametrize("sizes", [[4], [1, 3], [2, 1, 1]])
 @pytest.mark.parametrize("guided", [False, True])
-def test_parts_give_what_the_whole_gives(guided: bool, sizes: list[int], beside: bool) -> None:
+@pytest.mark.parametrize("name", PAIRED)
+def test_parts_give_what_the_whole_gives(
+    name: str, guided: bool, sizes: list[int], beside: bool
+) -> None:
     problem = with_raw(smooth_problem(4, 2, 3, 8, 6))
-    plain: AbstractEstimator = CriticalHistorySPSA(0.05, capacity=2, num_directions=3)
+    make, queries = PAIRED[name]
+    plain = make()
     plain.allocate(7)
     ours = FidelityGuided(plain) if guided else plain
     theirs = copy.deepcopy(ours)
@@ -112,7 +127,14 @@ def test_parts_give_what_the_whole_gives(guided: bool, sizes: list[int], beside:
         torch.testing.assert_close(one.gradient, other.gradient)
         torch.testing.assert_close(one.loss, other.loss)
         torch.testing.assert_close(one.logs, other.logs)
-        assert one.queries == other.queries == 24
+        assert one.queries == other.queries == queries
+    torch.testing.assert_close(ours.state_dict(), theirs.state_dict())
+
+
+def test_parts_have_names() -> None:
+    problem = smooth_problem(4, 2, 3, 8, 6)
+    with pytest.raises(ValueError, match="`names` must be given where `parts` are; found None"):
+        replace(problem, parts=lambda: [problem])
 
 
 def test_who_weighs_what_a_part_of_the_batch_says_hears_all_of_it() -> None:
