@@ -4,6 +4,7 @@ import argparse
 import sys
 import time
 from collections.abc import Mapping, Sequence
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,18 @@ from blackbox_anon.callbacks import HistoryRecorder
 from blackbox_anon.configs_path import find_config
 from blackbox_anon.demo.pictures import draw_report
 from blackbox_anon.errors import BlackboxAnonError
-from blackbox_anon.evaluation import AttackBudget, Measured, Question, draw_clips, measure
+from blackbox_anon.evaluation import (
+    AttackBudget,
+    Measured,
+    Question,
+    Shown,
+    draw_clips,
+    judge,
+    show,
+)
 from blackbox_anon.report import Results, format_table, write_results
 from blackbox_anon.tasks import ActionRecognition
+from blackbox_anon.threads import SideBySide
 from blackbox_anon.world import PeopleWorld
 
 WORLD_OFFSET = 1000  # the MLLM was trained on world 0: no demo shows it a clip again
@@ -139,21 +149,23 @@ def _compare(task: ActionRecognition, seed: int) -> dict[str, Measured]:
         test = draw_clips(worlds["test"], progress=bar.update)
     question = Question(prompt=task.prompt, classes=task.classes, scorer=task.scorer)
     methods = {**baselines(), OURS: task.anonymizer.eval()}
-    found: dict[str, Measured] = {}
-    with torch.random.fork_rng(devices=[]), tqdm(methods.items(), leave=False) as bar:
-        for name, anonymizer in bar:
+    side_by_side = SideBySide(torch.get_num_threads())  # attackers are small: a core for each
+
+    def attack(shown: Shown) -> Measured:
+        attributes, budget = PeopleWorld.attributes, AttackBudget(seed=seed)
+        found = judge(shown, train=train, test=test, budget=budget, attributes=attributes)
+        bar.update()
+        return found
+
+    with torch.random.fork_rng(devices=[]), tqdm(total=2 * len(methods), leave=False) as bar:
+        shown = []
+        for name, anonymizer in methods.items():
             bar.set_description(name)
-            found[name] = measure(
-                name,
-                anonymizer,
-                task.mllm,
-                question,
-                train=train,
-                test=test,
-                budget=AttackBudget(seed=seed),
-                attributes=PeopleWorld.attributes,
-            )
-    return found
+            shown.append(show(name, anonymizer, task.mllm, question, train=train, test=test))
+            bar.update()
+        bar.set_description("attackers")
+        measured = side_by_side.run([partial(attack, one) for one in shown])
+    return dict(zip(methods, measured, strict=True))
 
 
 def _plain_config(path: str) -> dict[str, Any]:

@@ -6,7 +6,16 @@ method: a classifier trained on raw data overstates protection.
 
 from blackbox_anon.evaluation.attacker import AttackBudget, attack, train_attacker
 from blackbox_anon.evaluation.clips import ClipSet, anonymize_clips, draw_clips
-from blackbox_anon.evaluation.compare import NO_CLASS, Asked, Measured, Question, ask, measure
+from blackbox_anon.evaluation.compare import (
+    NO_CLASS,
+    Asked,
+    Measured,
+    Question,
+    Shown,
+    ask,
+    judge,
+    show,
+)
 
 __all__ = [
     "NO_CLASS",
@@ -15,10 +24,12 @@ __all__ = [
     "ClipSet",
     "Measured",
     "Question",
+    "Shown",
     "anonymize_clips",
     "ask",
     "attack",
     "draw_clips",
-    "measure",
+    "judge",
+    "show",
     "train_attacker",
 ]

@@ -1,6 +1,7 @@
 """A privacy attacker trained from scratch on what an anonymizer lets through."""
 
 from dataclasses import dataclass
+from threading import Lock
 
 import torch
 from torch import Tensor
@@ -8,6 +9,8 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import OneCycleLR
 
 from blackbox_anon.reviewers import AttributeReviewer
+
+_SEEDING = Lock()  # threads share one global random state
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,7 +51,7 @@ def train_attacker(frames: Tensor, attributes: Tensor, budget: AttackBudget) -> 
     if len(frames) < budget.batch_size:
         msg = f"`frames` must hold at least one batch ({budget.batch_size}); found {len(frames)}"
         raise ValueError(msg)
-    with torch.random.fork_rng(devices=[]):
+    with _SEEDING, torch.random.fork_rng(devices=[]):
         torch.manual_seed(budget.seed)
         attacker = AttributeReviewer(
             budget.backbone, attributes.shape[1], label_smoothing=budget.label_smoothing

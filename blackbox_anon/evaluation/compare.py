@@ -90,7 +90,28 @@ def ask(
     return Asked(predicted=predicted, failures=log.failed)
 
 
-def measure(
+@dataclass(frozen=True, kw_only=True)
+class Shown:
+    """What a method made of the clips, and what the MLLM said to it.
+
+    Attributes:
+        method: Name in the table.
+        seen: Anonymized training clips, ``(N, T, 3, H, W)``, uint8.
+        clips: Anonymized test clips.
+        asked: About the test clips.
+        queries: What that took.
+        seconds: What all of it took.
+    """
+
+    method: str
+    seen: Tensor
+    clips: Tensor
+    asked: Asked
+    queries: int
+    seconds: float
+
+
+def show(
     method: str,
     anonymizer: AbstractAnonymizer,
     mllm: AbstractMLLM,
@@ -98,43 +119,60 @@ def measure(
     *,
     train: ClipSet,
     test: ClipSet,
-    budget: AttackBudget,
-    attributes: Sequence[str],
-) -> Measured:
-    """Anonymize, query, train an attacker on the anonymized training clips, and attack.
-
-    Utility is taken over the clips that were answered; the result says how many calls failed.
+) -> Shown:
+    """Anonymize training and test clips, and ask the MLLM about the latter.
 
     Args:
         method: Name in the table.
         anonymizer: What is measured.
         mllm: The black box.
         question: What it is asked.
-        train: Training clips for the attacker; every frame is one image.
-        test: Test clips: utility and privacy are measured on the same ones.
-        budget: The attacker's budget.
-        attributes: Attribute ids, ``A`` of them.
+        train: Training clips for an attacker.
+        test: Test clips.
 
     Raises:
         TooManyFailuresError: See :func:`ask`.
     """
     start, spent = time.monotonic(), mllm.queries
-    seen = anonymize_clips(anonymizer, train)
-    clips = anonymize_clips(anonymizer, test)
+    seen, clips = anonymize_clips(anonymizer, train), anonymize_clips(anonymizer, test)
     asked = ask(mllm, question, clips, anonymizer)
-    images = seen.flatten(0, 1)
-    per_image = train.attributes.repeat_interleave(seen.shape[1], 0)
-    attacker = train_attacker(images, per_image, budget)
-    scores = attack(attacker, clips)
-    result = MethodResult(
+    return Shown(
         method=method,
+        seen=seen,
+        clips=clips,
+        asked=asked,
+        queries=mllm.queries - spent,
+        seconds=time.monotonic() - start,
+    )
+
+
+def judge(
+    shown: Shown, *, train: ClipSet, test: ClipSet, budget: AttackBudget, attributes: Sequence[str]
+) -> Measured:
+    """Train an attacker on a method's training clips, and attack its test clips.
+
+    Utility is taken over the clips that were answered; the result says how many calls failed.
+
+    Args:
+        shown: What the method made of both sets.
+        train: Whose every frame is one image for the attacker.
+        test: Utility and privacy are measured on the same clips.
+        budget: The attacker's budget.
+        attributes: Attribute ids, ``A`` of them.
+    """
+    start, asked = time.monotonic(), shown.asked
+    per_image = train.attributes.repeat_interleave(shown.seen.shape[1], 0)
+    attacker = train_attacker(shown.seen.flatten(0, 1), per_image, budget)
+    scores = attack(attacker, shown.clips)
+    result = MethodResult(
+        method=shown.method,
         utility=_utility((asked.predicted == test.labels)[asked.predicted != NO_CLASS]),
         privacy=_privacy(scores, test.attributes, attributes),
-        mllm_queries=mllm.queries - spent,
-        seconds=time.monotonic() - start,
+        mllm_queries=shown.queries,
+        seconds=shown.seconds + time.monotonic() - start,
         mllm_failures=asked.failures,
     )
-    return Measured(result=result, clips=clips, predicted=asked.predicted, scores=scores)
+    return Measured(result=result, clips=shown.clips, predicted=asked.predicted, scores=scores)
 
 
 def _utility(hits: Tensor) -> Utility:

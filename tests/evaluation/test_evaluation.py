@@ -1,3 +1,5 @@
+from functools import partial
+
 import numpy as np
 import pytest
 import torch
@@ -8,15 +10,19 @@ from blackbox_anon.errors import TooManyFailuresError
 from blackbox_anon.evaluation import (
     AttackBudget,
     ClipSet,
+    Measured,
     Question,
     anonymize_clips,
     ask,
     attack,
     draw_clips,
-    measure,
+    judge,
+    show,
     train_attacker,
 )
+from blackbox_anon.mllms import AbstractMLLM
 from blackbox_anon.scorers import LogprobScorer
+from blackbox_anon.threads import SideBySide, one_torch_thread
 from blackbox_anon.world import PeopleWorld
 from tests.mllms_fakes import ConstantMLLM, FlakyMLLM
 from tests.tasks.parts import RecordingMLLM
@@ -59,6 +65,12 @@ def test_region_baselines_get_the_boxes(clips: ClipSet) -> None:
     assert not inside.all()
 
 
+def measure(clips: ClipSet, mllm: AbstractMLLM) -> Measured:
+    shown = show("none", Identity(), mllm, QUESTION, train=clips, test=clips)
+    attributes = PeopleWorld.attributes
+    return judge(shown, train=clips, test=clips, budget=BUDGET, attributes=attributes)
+
+
 def test_answers_do_not_depend_on_batches(clips: ClipSet) -> None:
     mllm = RecordingMLLM()
     asked = ask(mllm, QUESTION, clips.clips, Identity(), batch_size=4)
@@ -79,8 +91,7 @@ def test_failed_clips_have_no_class_and_are_counted(clips: ClipSet) -> None:
 
 def test_utility_is_that_of_the_answered_clips(clips: ClipSet) -> None:
     mllm = FlakyMLLM(ConstantMLLM(PeopleWorld.classes[int(clips.labels[0])]), 0.5)
-    given = {"train": clips, "test": clips, "budget": BUDGET, "attributes": PeopleWorld.attributes}
-    result = measure("none", Identity(), mllm, QUESTION, **given).result  # type: ignore[arg-type]  # as above
+    result = measure(clips, mllm).result
     kept = ~torch.cat(mllm.lost)
     hits = clips.labels[kept] == clips.labels[0]
     assert result.utility.value == pytest.approx(hits.double().mean().item())
@@ -116,6 +127,24 @@ def test_an_attacker_learns_and_is_reproducible() -> None:
     assert torch.equal(scores, attack(again, images.unsqueeze(1), batch_size=7))
 
 
+def test_attackers_at_once_are_those_one_after_the_other() -> None:
+    """Though all threads share one global random state."""
+    generator = torch.Generator().manual_seed(0)
+    images = torch.randint(256, (32, 3, 32, 32), generator=generator, dtype=torch.uint8)
+    present = torch.randint(2, (32, 2), generator=generator)
+
+    def train(seed: int) -> dict[str, torch.Tensor]:
+        budget = AttackBudget(steps=3, batch_size=8, seed=seed)
+        return train_attacker(images, present, budget).state_dict()
+
+    with one_torch_thread():
+        alone = [train(seed) for seed in range(6)]
+    state = torch.get_rng_state()
+    at_once = SideBySide(3).run([partial(train, seed) for seed in range(6)])
+    assert torch.equal(torch.get_rng_state(), state)
+    torch.testing.assert_close(at_once, alone, rtol=0, atol=0)
+
+
 def test_attacker_needs_a_batch() -> None:
     with pytest.raises(ValueError, match=r"`frames` must hold at least one batch \(4\); found 3"):
         train_attacker(torch.zeros(3, 3, 8, 8, dtype=torch.uint8), torch.zeros(3, 2), BUDGET)
@@ -124,16 +153,7 @@ def test_attacker_needs_a_batch() -> None:
 def test_measured_figures_follow_from_answers_and_scores(clips: ClipSet) -> None:
     mllm = ConstantMLLM(PeopleWorld.classes[int(clips.labels[0])])
     mllm.query(clips.clips[:1], ["earlier"])
-    found = measure(
-        "none",
-        Identity(),
-        mllm,
-        QUESTION,
-        train=clips,
-        test=clips,
-        budget=BUDGET,
-        attributes=PeopleWorld.attributes,
-    )
+    found = measure(clips, mllm)
     result = found.result
     assert result.method == "none"
     assert result.mllm_queries == 6, "only this method's"

@@ -19,7 +19,6 @@ from blackbox_anon.mllms.local.loading import DType, greedy, load
 from blackbox_anon.mllms.local.names import choice_tokens
 from blackbox_anon.mllms.local.pixels import FramePixels
 from blackbox_anon.mllms.local.ready import ReadyModel
-from blackbox_anon.mllms.local.side_by_side import SideBySide
 from blackbox_anon.mllms.local.templates import PromptTemplate
 
 __all__ = [
@@ -34,7 +33,6 @@ __all__ = [
     "ModelInputs",
     "PromptTemplate",
     "ReadyModel",
-    "SideBySide",
     "choice_likelihoods",
     "choice_tokens",
     "family_of",

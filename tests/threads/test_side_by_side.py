@@ -11,7 +11,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from blackbox_anon.mllms.local import SideBySide
+from blackbox_anon.threads import SideBySide
 
 LONG_S = 60.0
 

@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import torch
 
-from blackbox_anon.mllms.caller import CallerState
+from blackbox_anon.threads.caller import CallerState
 
 R = TypeVar("R")
 
