@@ -11,17 +11,22 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from typing_extensions import override
 
+MEANWHILE = ", meanwhile"
+
 
 class Stopwatch:
     """Sums the time that timed calls spend outside other timed calls.
 
     Args:
         settle: Called before the clock is read: waits for what a GPU was told to do.
+        around: Name of calls during which others are summed under a name of their own, with
+            ``MEANWHILE`` behind it.
     """
 
-    def __init__(self, settle: Callable[[], object] | None = None) -> None:
+    def __init__(self, settle: Callable[[], object] | None = None, around: str = "") -> None:
         self._settle = settle or (lambda: None)
         self.seconds: defaultdict[str, float] = defaultdict(float)
+        self._around, self._open = around, list[str]()
         self._inner = [0.0]  # time of timed calls inside each open one
 
     def timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
@@ -31,13 +36,16 @@ class Stopwatch:
         def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401  # passes everything through
             self._settle()
             start = time.perf_counter()
+            meanwhile = name != self._around and self._around in self._open
             self._inner.append(0.0)
+            self._open.append(name)
             try:
                 return function(*args, **kwargs)
             finally:
                 self._settle()
                 spent = time.perf_counter() - start
-                self.seconds[name] += spent - self._inner.pop()
+                self._open.pop()
+                self.seconds[name + meanwhile * MEANWHILE] += spent - self._inner.pop()
                 self._inner[-1] += spent
 
         return call

@@ -3,9 +3,10 @@
 ``python benchmarks/step_overhead.py`` runs the training of ``demo.yaml``, or of ``--config``, with
 timers around the task's own methods. A timer counts what its method does itself, without the timed
 methods that it calls, so the rows add up; waiting for the workers that draw clips is in the rest.
-What is done while a query is in flight has rows of its own too. Outside the black box is the time
-in which no query is in flight. The bars: no longer than the time in which one is, and 40 % of a
-step; ``--overlap never`` does one after the other.
+What is done while a query is in flight has rows of its own ("meanwhile"), and the black box's row
+is the wait for answers. Outside the black box is the time in which no query is in flight. The bars:
+no longer than the time in which one is, and 40 % of a step; ``--overlap never`` does one after the
+other.
 
 ``--service-latency 1`` asks a service that answers after 1 s instead, with the cache, the retries
 and the ledger of ``demo_service.yaml``. A query is in flight then while it is being written, looked
@@ -139,7 +140,7 @@ def fit(
 ) -> Between:
     """Train for ``warmup`` and ``steps`` with timers around everything, and return them."""
     on_gpu = trainer.strategy.root_device.type == "cuda"
-    watch = Stopwatch(torch.cuda.synchronize if on_gpu else None)
+    watch = Stopwatch(torch.cuda.synchronize if on_gpu else None, around=BLACK_BOX)
     _time_task(watch, task)
     _time_surroundings(watch, trainer)
     clock = Between(watch, warmup, steps, clocks)

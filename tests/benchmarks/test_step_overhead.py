@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.clocks import InFlight, Stopwatch
+from benchmarks.clocks import MEANWHILE, InFlight, Stopwatch
 from benchmarks.step_overhead import BLACK_BOX, measure, measure_service
 
 
@@ -28,6 +28,16 @@ def test_time_of_inner_calls_is_not_counted_twice() -> None:
     watch.time("inner", worker, "inner")
     assert worker.outer() == 2
     assert 0.02 <= watch.seconds["outer"] < 0.04 <= watch.seconds["inner"]
+
+
+def test_what_is_done_within_a_call_can_have_a_name_of_its_own() -> None:
+    watch, worker = Stopwatch(around="outer"), Worker()
+    watch.time("outer", worker, "outer")
+    watch.time("inner", worker, "inner")
+    worker.outer()
+    worker.inner()
+    assert set(watch.seconds) == {"outer", "inner", "inner" + MEANWHILE}
+    assert min(watch.seconds["inner"], watch.seconds["inner" + MEANWHILE]) >= 0.04
 
 
 def test_a_call_that_raises_is_counted_and_closed() -> None:
