@@ -17,7 +17,7 @@ from blackbox_anon.mllms.abstract import AbstractMLLM, Request
 from blackbox_anon.mllms.answers import Answer, Usage
 from blackbox_anon.mllms.asynchronous import AbstractAsyncMLLM
 from blackbox_anon.mllms.gathering import Gathering
-from blackbox_anon.threads.caller import CallerState
+from blackbox_anon.threads import CallerState
 
 _log = logging.getLogger(__name__)
 

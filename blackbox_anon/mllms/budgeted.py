@@ -19,8 +19,8 @@ from blackbox_anon.ledger.prices import find_price
 from blackbox_anon.mllms.abstract import AbstractMLLM, Request
 from blackbox_anon.mllms.answers import Answer, Response, Usage
 from blackbox_anon.mllms.gathering import paused
-from blackbox_anon.mllms.per_process import PerProcess
 from blackbox_anon.mllms.wrapping import AbstractWrapper, request_key
+from blackbox_anon.threads import PerProcess
 
 _log = logging.getLogger(__name__)
 

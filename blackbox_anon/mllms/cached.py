@@ -10,8 +10,8 @@ from blackbox_anon.mllms.abstract import AbstractMLLM, Request
 from blackbox_anon.mllms.answer_store import AnswerStore
 from blackbox_anon.mllms.answers import Answer, Response
 from blackbox_anon.mllms.gathering import paused, stand_in
-from blackbox_anon.mllms.per_process import PerProcess
 from blackbox_anon.mllms.wrapping import AbstractWrapper, request_key
+from blackbox_anon.threads import PerProcess
 
 _POLL_S = 0.2  # how often another process's claim is looked at
 

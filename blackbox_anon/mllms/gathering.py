@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
-from blackbox_anon.threads.caller import CallerState
+from blackbox_anon.threads import CallerState
 
 RequestT = TypeVar("RequestT")
 AnswerT = TypeVar("AnswerT")

@@ -20,7 +20,7 @@ from blackbox_anon.mllms.local.loading import DType, greedy, load
 from blackbox_anon.mllms.local.pixels import FramePixels
 from blackbox_anon.mllms.local.ready import ReadyModel
 from blackbox_anon.mllms.local.templates import QUESTION, PromptTemplate
-from blackbox_anon.threads.side_by_side import SideBySide
+from blackbox_anon.threads import SideBySide
 from blackbox_anon.weights import SHIPPED
 
 

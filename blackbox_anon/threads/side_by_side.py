@@ -1,14 +1,15 @@
 """Work that is shared out to threads, one core each."""
 
-import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent import futures
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import partial
 from typing import TypeVar
 
 import torch
 
 from blackbox_anon.threads.caller import CallerState
+from blackbox_anon.threads.per_process import PerProcess
 
 R = TypeVar("R")
 
@@ -29,10 +30,8 @@ class SideBySide:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self._threads: tuple[int, futures.ThreadPoolExecutor] | None = None
-
-    def __getstate__(self) -> dict[str, object]:
-        return {**self.__dict__, "_threads": None}
+        name = "side-by-side"
+        self._pool = PerProcess(partial(ThreadPoolExecutor, workers, thread_name_prefix=name))
 
     def run(
         self, jobs: Sequence[Callable[[], R]], meanwhile: Callable[[], None] | None = None
@@ -50,12 +49,12 @@ class SideBySide:
         """
         caller = CallerState.capture()
         with one_torch_thread():
-            handed = [self._pool().submit(_alone, job, caller) for job in jobs]
+            handed = [self._pool.get().submit(_alone, job, caller) for job in jobs]
             try:
                 if meanwhile is not None:
                     meanwhile()
             finally:
-                futures.wait(handed)
+                wait(handed)
         return [job.result() for job in handed]
 
     def shares(self, count: int) -> list[slice]:
@@ -69,13 +68,6 @@ class SideBySide:
         ends = [size * (i + 1) + min(i + 1, more) for i in range(self.workers)]
         starts = [0, *ends[:-1]]
         return [slice(a, b) for a, b in zip(starts, ends, strict=True) if a < b]
-
-    def _pool(self) -> futures.ThreadPoolExecutor:
-        """Return this process's threads; a fork has none of its parent's."""
-        if self._threads is None or self._threads[0] != os.getpid():
-            made = futures.ThreadPoolExecutor(self.workers, thread_name_prefix="mllm-side-by-side")
-            self._threads = (os.getpid(), made)
-        return self._threads[1]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Files that every process opens for itself."""
+"""What every process opens for itself: files, threads."""
 
 import os
 import threading
