@@ -12,10 +12,16 @@ LOCAL, SERVICE = "demo.yaml", "demo_service.yaml"
 
 
 def local_config(*, batch_size: int | None = None) -> Config:
-    """Return ``demo.yaml``, with another batch size of its black box if one is given."""
+    """Return ``demo.yaml``, whose black box is asked as a served one answers.
+
+    Args:
+        batch_size: Of the black box, if not the config's.
+    """
     config = _load(LOCAL)
+    mllm = config["model"]["init_args"]["mllm"]["init_args"]
+    mllm["cpu_workers"] = 0  # all threads for one batch, the reviewer's turn comes later
     if batch_size is not None:
-        config["model"]["init_args"]["mllm"]["init_args"]["batch_size"] = batch_size
+        mllm["batch_size"] = batch_size
     return config
 
 
