@@ -4,9 +4,11 @@
 same start, the same objective with a fixed ideal point (``efficiency/course.py``), the same clips
 per seed, and a learning rate found by the same search on seeds of its own: every rate on an eighth
 of the budget, the better half on a half. The best rate is the one that is compared best: with the
-fewest calls to the middle target, and of those that do not get there the lowest in the end. L_AT is evaluated without noise on held-out clips; a
-run that never reaches a target counts with the whole budget. Bars, in median calls to the middle
-target: ours at most a third of the paper's method and a tenth of SPSA.
+fewest calls to the middle target, and of those that do not get there the lowest in the end.
+
+L_AT is evaluated without noise on held-out clips; a run that never reaches a target counts with the
+whole budget. Bars, in median calls to the middle target: ours at most a third of the paper's method
+and a tenth of SPSA.
 
 Every run is kept in ``--out``; the same command goes on where it was stopped.
 """

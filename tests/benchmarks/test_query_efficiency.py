@@ -1,6 +1,7 @@
 import json
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -8,6 +9,7 @@ import torch
 from benchmarks import query_efficiency
 from benchmarks.efficiency.run import Job, RunningNorm, load, save
 from benchmarks.efficiency.summary import at_calls, calls_to, hypervolume, ratios, summarize
+from benchmarks.query_efficiency import standing
 
 FAST = [[0.0, 1.0, 2.0, 0.5], [1.0, 0.6, 1.2, 0.5], [2.0, 0.3, 0.6, 0.4]]
 SLOW = [[0.0, 1.0, 2.0, 0.5], [4.0, 0.9, 1.8, 0.5], [8.0, 0.7, 1.4, 0.5]]
@@ -83,3 +85,15 @@ def test_a_small_race_runs_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFix
     assert (tmp_path / "query_efficiency.png").stat().st_size > 0
     assert all(math.isfinite(value) for pair in report["cosines"].values() for value in pair)
     assert "paper / ours" in capsys.readouterr().out
+
+
+def test_a_rate_stands_by_its_calls_to_the_target_and_then_by_its_end() -> None:
+    def ran(*values: float) -> dict[str, Any]:
+        points = [[float(calls), value, 0.0, 0.0] for calls, value in enumerate(values)]
+        return {"points": points, "job": {"budget": 8.0}}
+
+    soon, late = ran(1.0, 0.2, 0.9, 0.9), ran(1.0, 0.9, 0.9, 0.1)
+    never, lower = ran(1.0, 0.9, 0.9, 0.9), ran(1.0, 0.8, 0.7, 0.6)
+    ranked = sorted([never, lower, late, soon], key=lambda run: standing([run], 0.3))
+    assert ranked == [soon, late, lower, never]
+    assert standing([soon, never], 0.3) == ((1 + 8) / 2, 0.9)
