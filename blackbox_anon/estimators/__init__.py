@@ -25,7 +25,7 @@ Example:
     (2, torch.Size([3]), True)
 """
 
-from blackbox_anon.estimators.abstract import AbstractEstimator, Asked, BlackBoxProblem, Estimate
+from blackbox_anon.estimators.abstract import AbstractEstimator, Estimate
 from blackbox_anon.estimators.active_subspace_spsa import ActiveSubspaceSPSA
 from blackbox_anon.estimators.adaptive_allocation import AdaptiveAllocation
 from blackbox_anon.estimators.critical_history import CriticalHistory, Enhanced
@@ -35,6 +35,7 @@ from blackbox_anon.estimators.fidelity_guided import FidelityGuided
 from blackbox_anon.estimators.functional import power_decay
 from blackbox_anon.estimators.output_space_spsa import OutputSpaceSPSA
 from blackbox_anon.estimators.policy_gradient import PolicyGradient
+from blackbox_anon.estimators.problem import Asked, BlackBoxProblem
 from blackbox_anon.estimators.sample_spsa import SampleSPSA
 from blackbox_anon.estimators.skip_while_private import SkipWhilePrivate
 from blackbox_anon.estimators.spsa import SPSA

@@ -8,7 +8,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from blackbox_anon.arguments import require
-from blackbox_anon.estimators.abstract import BlackBoxProblem, Estimate
+from blackbox_anon.estimators.abstract import Estimate
 from blackbox_anon.estimators.counting import (
     AbstractCountingEstimator,
     require_allocated,
@@ -18,6 +18,7 @@ from blackbox_anon.estimators.critical_history import CriticalHistory
 from blackbox_anon.estimators.frame_pairs import ask_made_frames, conclude
 from blackbox_anon.estimators.functional import clip_to_quantile, gaussian, rademacher
 from blackbox_anon.estimators.later import Later
+from blackbox_anon.estimators.problem import BlackBoxProblem
 
 _PROBE = 1e-3  # length of the finite difference that measures a direction's effect
 

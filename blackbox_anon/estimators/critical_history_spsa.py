@@ -4,9 +4,10 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from blackbox_anon.estimators.abstract import AbstractEstimator, BlackBoxProblem, Estimate
+from blackbox_anon.estimators.abstract import AbstractEstimator, Estimate
 from blackbox_anon.estimators.counting import require_allocated
 from blackbox_anon.estimators.critical_history import CriticalHistory, Selection
+from blackbox_anon.estimators.problem import BlackBoxProblem
 from blackbox_anon.estimators.spsa import SPSA
 
 

@@ -7,7 +7,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from blackbox_anon.arguments import require
-from blackbox_anon.estimators.abstract import BlackBoxProblem, Estimate
+from blackbox_anon.estimators.abstract import Estimate
 from blackbox_anon.estimators.counting import (
     AbstractCountingEstimator,
     require_allocated,
@@ -15,6 +15,7 @@ from blackbox_anon.estimators.counting import (
 )
 from blackbox_anon.estimators.functional import gaussian
 from blackbox_anon.estimators.population import evaluate_population
+from blackbox_anon.estimators.problem import BlackBoxProblem
 
 
 class SeparableCMAES(AbstractCountingEstimator):

@@ -9,7 +9,8 @@ from torch import Tensor
 from typing_extensions import override
 
 from blackbox_anon.arguments import require
-from blackbox_anon.estimators.abstract import AbstractEstimator, BlackBoxProblem, Estimate
+from blackbox_anon.estimators.abstract import AbstractEstimator, Estimate
+from blackbox_anon.estimators.problem import BlackBoxProblem
 from blackbox_anon.estimators.wrapping import AbstractWrappingEstimator
 
 

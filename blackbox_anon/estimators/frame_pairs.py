@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from blackbox_anon.estimators.abstract import BlackBoxProblem, Estimate
+from blackbox_anon.estimators.abstract import Estimate
 from blackbox_anon.estimators.critical_history import CriticalHistory
 from blackbox_anon.estimators.later import Later
+from blackbox_anon.estimators.problem import BlackBoxProblem
 from blackbox_anon.mllms.abstract import to_uint8
 
 

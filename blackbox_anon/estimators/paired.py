@@ -7,10 +7,11 @@ from torch import Tensor
 from typing_extensions import override
 
 from blackbox_anon.arguments import require
-from blackbox_anon.estimators.abstract import BlackBoxProblem, Estimate
+from blackbox_anon.estimators.abstract import Estimate
 from blackbox_anon.estimators.counting import AbstractCountingEstimator
 from blackbox_anon.estimators.functional import power_decay, spsa_gradient
 from blackbox_anon.estimators.pairs import PairLosses, evaluate_pairs
+from blackbox_anon.estimators.problem import BlackBoxProblem
 
 
 class AbstractPairedEstimator(AbstractCountingEstimator, ABC):

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from blackbox_anon.estimators.abstract import BlackBoxProblem
 from blackbox_anon.estimators.later import Later
+from blackbox_anon.estimators.problem import BlackBoxProblem
 from blackbox_anon.mllms.abstract import to_uint8
 
 

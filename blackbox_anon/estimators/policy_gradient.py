@@ -5,9 +5,10 @@ from torch import Tensor
 from typing_extensions import override
 
 from blackbox_anon.arguments import require
-from blackbox_anon.estimators.abstract import BlackBoxProblem, Estimate
+from blackbox_anon.estimators.abstract import Estimate
 from blackbox_anon.estimators.counting import AbstractCountingEstimator
 from blackbox_anon.estimators.functional import gaussian
+from blackbox_anon.estimators.problem import BlackBoxProblem
 from blackbox_anon.mllms.abstract import to_uint8
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from blackbox_anon.estimators.abstract import BlackBoxProblem
+from blackbox_anon.estimators.problem import BlackBoxProblem
 from blackbox_anon.mllms.abstract import to_uint8
 
 

@@ -5,10 +5,11 @@ from torch import Tensor
 from typing_extensions import override
 
 from blackbox_anon.arguments import require
-from blackbox_anon.estimators.abstract import BlackBoxProblem, Estimate
+from blackbox_anon.estimators.abstract import Estimate
 from blackbox_anon.estimators.counting import AbstractCountingEstimator
 from blackbox_anon.estimators.frame_pairs import ask_frames, conclude
 from blackbox_anon.estimators.functional import power_decay, rademacher
+from blackbox_anon.estimators.problem import BlackBoxProblem
 
 
 class SampleSPSA(AbstractCountingEstimator):

@@ -4,7 +4,8 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from blackbox_anon.estimators.abstract import AbstractEstimator, BlackBoxProblem, Estimate
+from blackbox_anon.estimators.abstract import AbstractEstimator, Estimate
+from blackbox_anon.estimators.problem import BlackBoxProblem
 from blackbox_anon.estimators.wrapping import AbstractWrappingEstimator
 
 _PRIVACY = 1

@@ -4,9 +4,10 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
-from blackbox_anon.estimators.abstract import BlackBoxProblem, Estimate
+from blackbox_anon.estimators.abstract import Estimate
 from blackbox_anon.estimators.functional import rademacher
 from blackbox_anon.estimators.paired import AbstractPairedEstimator
+from blackbox_anon.estimators.problem import BlackBoxProblem
 
 
 class SPSA(AbstractPairedEstimator):

@@ -7,10 +7,11 @@ from torch import Tensor
 from typing_extensions import override
 
 from blackbox_anon.arguments import require
-from blackbox_anon.estimators.abstract import BlackBoxProblem, Estimate
+from blackbox_anon.estimators.abstract import Estimate
 from blackbox_anon.estimators.counting import require_allocated, require_same_size
 from blackbox_anon.estimators.functional import segmented_uniform
 from blackbox_anon.estimators.paired import AbstractPairedEstimator
+from blackbox_anon.estimators.problem import BlackBoxProblem
 
 
 class SPSAGC(AbstractPairedEstimator):

@@ -10,7 +10,8 @@ from torch.nn import functional
 from typing_extensions import override
 
 from blackbox_anon.errors import MLLMError
-from blackbox_anon.estimators.abstract import AbstractEstimator, Asked, BlackBoxProblem, Estimate
+from blackbox_anon.estimators.abstract import AbstractEstimator, Estimate
+from blackbox_anon.estimators.problem import Asked, BlackBoxProblem
 from blackbox_anon.mllms import AbstractMLLM, HuggingFaceMLLM, to_uint8
 from blackbox_anon.mllms.local.families import family_of
 from blackbox_anon.mllms.local.inputs import ModelInputs
