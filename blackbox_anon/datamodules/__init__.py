@@ -23,7 +23,7 @@ from blackbox_anon.datamodules.loading import build_loader
 from blackbox_anon.datamodules.okvqa import OKVQADataModule
 from blackbox_anon.datamodules.pa_hmdb import PAHMDB51DataModule
 from blackbox_anon.datamodules.paired import PairedDataModule
-from blackbox_anon.datamodules.resumable import ResumableLoader
+from blackbox_anon.datamodules.resumable import ResumableLoader, read_ahead
 from blackbox_anon.datamodules.sampling import EpochSampler
 from blackbox_anon.datamodules.ucf import UCF101DataModule
 from blackbox_anon.datamodules.unreadable import UnreadableLog
@@ -47,4 +47,5 @@ __all__ = [
     "VPHMDB51DataModule",
     "VPUCF101DataModule",
     "build_loader",
+    "read_ahead",
 ]

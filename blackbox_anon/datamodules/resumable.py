@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Any
 
+from torch.utils._pytree import tree_leaves
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
+from blackbox_anon.datamodules.read_ahead import ReadAhead
 from blackbox_anon.datamodules.sampling import EpochSampler
 
 
@@ -19,6 +21,9 @@ class ResumableLoader(DataLoader[Any]):
 
     Nothing is read, and no worker started, before the first batch is asked for: Lightning makes
     its iterators before it tells the sampler which epoch it is.
+
+    Who has nothing better to do can have the next batch read before it is asked for:
+    :meth:`read_ahead`.
 
     The sampler must be an :class:`~blackbox_anon.datamodules.EpochSampler`.
 
@@ -35,6 +40,7 @@ class ResumableLoader(DataLoader[Any]):
 
     _given = 0
     _entered: tuple[int, int] | None = None  # epoch and batches to begin with, once
+    _reader: "ReadAhead | None" = None  # of the current pass
 
     @override
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # DataLoader's own is eager
@@ -47,6 +53,14 @@ class ResumableLoader(DataLoader[Any]):
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
         """Begin the next pass there, if it is one of the same epoch."""
         self._entered = (state_dict["epoch"], state_dict["batches"])
+
+    def read_ahead(self) -> None:
+        """Read the batch that the current pass gives next, unless it is read.
+
+        What goes wrong is raised when its turn comes.
+        """
+        if self._reader is not None:
+            self._reader.read()
 
     @property
     def _order(self) -> EpochSampler:
@@ -62,6 +76,18 @@ class ResumableLoader(DataLoader[Any]):
         self._given = batches if epoch == self._order.epoch else 0
         self._order.start = self._given * int(self.batch_size or 1)
         self.generator = self._order.generator()  # seeds workers; else from the global generator
-        for batch in super().__iter__():
+        self._reader = ReadAhead(super().__iter__())
+        for batch in self._reader:
             self._given += 1
             yield batch
+
+
+def read_ahead(loaders: object) -> None:
+    """Have resumable loaders read their next batch.
+
+    Args:
+        loaders: A loader, or a collection of them as a trainer takes it; others are left alone.
+    """
+    for loader in tree_leaves(loaders):
+        if isinstance(loader, ResumableLoader):
+            loader.read_ahead()

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -113,18 +113,20 @@ class FidelityGuided(AbstractWrappingEstimator):
     def _rest(self, problem: BlackBoxProblem, hear: "Callable[[_Heard], None]") -> BlackBoxProblem:
         """Return the problem whose loss is what the distance does not account for."""
         raw, subset, parts = _raw(problem), problem.subset, problem.parts
+        heard = _Heard(len(raw))
+        hear(heard)
 
         def losses(frames: Tensor) -> Tensor:
             found = problem.ask(frames)
             accounted = self.weight * distances(frames, raw).to(found)
-            hear(_Heard(found, accounted, len(raw)))
+            heard.add(found, accounted)
             return found - accounted
 
         return replace(
             problem,
             losses=losses,
             subset=None if subset is None else lambda chosen: self._rest(subset(chosen), hear),
-            parts=None if parts is None else lambda: [self._rest(part, hear) for part in parts()],
+            parts=None if parts is None else lambda: (self._rest(part, hear) for part in parts()),
         )
 
     def _distance(self, theta: Tensor, problem: BlackBoxProblem) -> tuple[Tensor, Tensor]:
@@ -140,13 +142,31 @@ class FidelityGuided(AbstractWrappingEstimator):
         return distance.detach(), gradient
 
 
-@dataclass(frozen=True)
 class _Heard:
-    """What was said of versions of a batch, or of a part of it."""
+    """What was said of a batch, or of a part of it, version by version.
 
-    losses: Tensor
-    accounted: Tensor
-    batch: int
+    Args:
+        batch: Samples ``b`` in it.
+    """
+
+    def __init__(self, batch: int) -> None:
+        self._batch = batch
+        self._losses: list[Tensor] = []
+        self._accounted: list[Tensor] = []
+
+    def add(self, losses: Tensor, accounted: Tensor) -> None:
+        """Take ``n`` versions, shape ``(n * b,)`` each."""
+        self._losses.append(losses.view(-1, self._batch))
+        self._accounted.append(accounted.view(-1, self._batch))
+
+    def sums(self) -> Tensor | None:
+        """Return what was accounted for samples that were answered in full, and their number."""
+        if not self._losses:
+            return None
+        answered = torch.cat(self._losses).isfinite().all(0)
+        accounted = torch.cat(self._accounted)
+        total = torch.where(answered, accounted, 0.0).sum()
+        return torch.stack([total, (answered.sum() * len(accounted)).to(total)])
 
 
 def distances(frames: Tensor, raw: Tensor) -> Tensor:
@@ -173,9 +193,9 @@ def _mean(heard: list[_Heard], problem: BlackBoxProblem, like: Tensor) -> Tensor
     """Return the mean of what was accounted for, over samples that were answered in full."""
     sums = like.new_zeros(2)
     for one in heard:
-        answered = one.losses.view(-1, one.batch).isfinite().all(0)
-        sums[0] += torch.where(answered, one.accounted.view(-1, one.batch), 0.0).sum().to(sums)
-        sums[1] += answered.sum() * (len(one.losses) // one.batch)
+        found = one.sums()
+        if found is not None:
+            sums += found.to(sums)
     total, count = problem.mean_over_ranks(sums)
     mean: Tensor = total / count.clamp_min(1e-12)
     return mean

@@ -1,6 +1,8 @@
 """Losses of antithetic pairs: one call to the black box, one collective."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -48,11 +50,11 @@ def evaluate_pairs(
 ) -> PairLosses:
     """Query the black box on both sides of ``theta`` along each direction.
 
-    All ``2 * D`` versions of the batch, or of a part of it, go to the black box in one call and
-    cost ``2 * D * B`` queries in all. They are anonymized with the same random numbers, so a pair
-    differs by its parameters only. Losses are averaged over ranks before any difference is taken. A
-    failed half (a loss of NaN) takes the other one with it; each rank's batch weighs the same,
-    whatever failed in it.
+    All ``2 * D`` versions of the batch go to the black box in one call, or as soon as they are
+    made, and cost ``2 * D * B`` queries in all. They are anonymized with the same random numbers,
+    so a pair differs by its parameters only. Losses are averaged over ranks before any difference
+    is taken. A failed half (a loss of NaN) takes the other one with it; each rank's batch weighs
+    the same, whatever failed in it.
 
     Args:
         theta: Parameters, shape ``(P,)``; left unchanged.
@@ -71,13 +73,19 @@ def evaluate_pairs(
     offsets = radius * directions
     offsets = torch.cat([offsets, -offsets])
     pixels: list[Later[Tensor]] = []
+    made: list[Tensor] = []  # of the part at hand
 
-    def make(part: BlackBoxProblem) -> Tensor:
-        frames = torch.stack(_anonymize(part, theta, offsets))
-        pixels.append(part.later(lambda: _pixel_difference(frames)))
-        return frames
+    def make(part: BlackBoxProblem, index: int) -> Tensor:
+        last = index + 1 == len(offsets)
+        frames = _anonymize(part, theta + offsets[index], keep_state=not last)
+        made.append(frames)
+        if last:
+            versions = made.copy()
+            made.clear()
+            pixels.append(part.later(lambda: _pixel_difference(versions)))
+        return frames.unsqueeze(0)
 
-    losses = problem.ask_made(make)
+    losses = problem.ask_made(*(partial(make, index=index) for index in range(len(offsets))))
     # A mean of bf16 losses would round away the difference, which is about 1e-3.
     losses = losses.to(torch.promote_types(losses.dtype, torch.float32))
     pairs = losses.view(2, len(directions), -1)
@@ -108,17 +116,13 @@ def evaluate_pairs(
     )
 
 
-def _anonymize(problem: BlackBoxProblem, theta: Tensor, offsets: Tensor) -> list[Tensor]:
-    """Anonymize at each offset from one random state; the global state advances once."""
-    devices = [theta.device] if theta.is_cuda else []
-    frames = []
-    for offset in offsets[:-1]:
-        with torch.random.fork_rng(devices):
-            frames.append(problem.anonymize(theta + offset))
-    return [*frames, problem.anonymize(theta + offsets[-1])]
+def _anonymize(problem: BlackBoxProblem, theta: Tensor, *, keep_state: bool) -> Tensor:
+    """Anonymize, and leave the global random state as it was, or not."""
+    with torch.random.fork_rng([theta.device] if theta.is_cuda else [], enabled=keep_state):
+        return problem.anonymize(theta)
 
 
-def _pixel_difference(frames: Tensor) -> Tensor:
+def _pixel_difference(versions: Sequence[Tensor]) -> Tensor:
     """Mean absolute difference within each pair, as the service would see it, shape ``(D, b)``."""
-    plus, minus = to_uint8(frames).flatten(2).chunk(2)
+    plus, minus = to_uint8(torch.stack(list(versions))).flatten(2).chunk(2)
     return (torch.maximum(plus, minus) - torch.minimum(plus, minus)).float().mean(dim=2) / 255

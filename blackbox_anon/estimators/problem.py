@@ -1,6 +1,6 @@
 """One batch as an estimator sees it: what it may perturb, what it may query."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -71,9 +71,9 @@ class BlackBoxProblem:
         beside: Takes work to be called while the next query is in flight; it may forget it.
             ``None`` where nothing is done meanwhile.
         parts: Poses the batch in parts, problems of their own, the samples in their order, to be
-            asked as soon as each is ready: see :meth:`ask_made`. ``None`` asks for all at once;
-            with parts there must be ``names``. Who replaces ``losses`` must do so in the parts, or
-            take them away.
+            asked as soon as each is ready, and posed when it is their turn: see :meth:`ask_made`.
+            ``None`` asks for all at once; with parts there must be ``names``. Who replaces
+            ``losses`` must do so in the parts, or take them away.
     """
 
     anonymize: Callable[[Tensor], Tensor]
@@ -87,7 +87,7 @@ class BlackBoxProblem:
     names: Sequence[str] | None = None
     subset: "Callable[[Tensor], BlackBoxProblem] | None" = None
     beside: Callable[[Callable[[], None]], None] | None = None
-    parts: "Callable[[], Sequence[BlackBoxProblem]] | None" = None
+    parts: "Callable[[], Iterable[BlackBoxProblem]] | None" = None
 
     def __post_init__(self) -> None:
         if self.parts is not None and self.names is None:
@@ -158,26 +158,32 @@ class BlackBoxProblem:
             raise ValueError(msg)
         return found
 
-    def ask_made(self, make: "Callable[[BlackBoxProblem], Tensor]") -> Tensor:
+    def ask_made(self, *makers: "Maker") -> Tensor:
         """Make versions of the batch and ask for the loss of every sample of each.
 
-        Where the batch comes in :attr:`parts`, a part is made while those before it are in flight.
+        Where the batch comes in :attr:`parts`, a part is made while those before it are in flight,
+        and of the first one what the first maker makes is asked about before the others make more.
 
         Args:
-            make: From a problem with ``b`` samples to ``n`` versions of them, shape
-                ``(n, b, ..., 3, H, W)``. It sees every sample once, in order.
+            makers: Each from a problem with ``b`` samples to versions of them, shape
+                ``(n_i, b, ..., 3, H, W)``. It sees every sample once, in order, and of each part
+                the makers before it go first.
 
         Returns:
-            Losses, shape ``(n, B)``.
+            Losses, shape ``(n, B)``, the makers' versions in order.
 
         Raises:
             ValueError: If there is not one loss per sample.
         """
         parts = [self] if self.parts is None else self.parts()
-        if self.beside is not None:
-            return torch.cat(_ask_each(parts, make), dim=1)
-        frames = torch.cat([make(part) for part in parts], dim=1)
-        return self.ask(frames.flatten(0, 1)).view(frames.shape[:2])
+        if self.beside is None:
+            frames = torch.cat([_made(part, makers) for part in parts], dim=1)
+            return self.ask(frames.flatten(0, 1)).view(frames.shape[:2])
+        split = 0 if self.parts is None else 1
+        found = _ask_each(_pieces(parts, makers, split))
+        if split and len(makers) > 1:
+            found[:2] = [torch.cat(found[:2])]
+        return torch.cat(found, dim=1)
 
     def require_valid(self, share: Tensor) -> None:
         """Refuse an estimate from too few pairs.
@@ -193,14 +199,35 @@ class BlackBoxProblem:
             raise TooFewPairsError(found, self.min_valid_share)
 
 
-def _ask_each(
-    parts: Sequence[BlackBoxProblem], make: Callable[[BlackBoxProblem], Tensor]
-) -> list[Tensor]:
-    """Return the losses of each part, shape ``(n, b)``."""
-    if not parts:
+Maker = Callable[[BlackBoxProblem], Tensor]
+"""Makes versions of a problem's samples, shape ``(n, b, ..., 3, H, W)``."""
+
+
+def _made(part: BlackBoxProblem, makers: Sequence[Maker]) -> Tensor:
+    versions = [make(part) for make in makers]
+    return torch.cat(versions) if len(versions) > 1 else versions[0]
+
+
+def _pieces(
+    parts: Iterable[BlackBoxProblem], makers: Sequence[Maker], split: int
+) -> Iterator[tuple[BlackBoxProblem, Sequence[Maker]]]:
+    """Yield what is asked about at once, of the first part ``split`` makers' versions first."""
+    for part in parts:
+        if 0 < split < len(makers):
+            yield part, makers[:split]
+            yield part, makers[split:]
+        else:
+            yield part, makers
+        split = 0
+
+
+def _ask_each(pieces: Iterator[tuple[BlackBoxProblem, Sequence[Maker]]]) -> list[Tensor]:
+    """Return the losses of each piece, shape ``(n, b)``."""
+    piece = next(pieces, None)
+    if piece is None:
         return []
-    part, others = parts[0], parts[1:]
-    frames = make(part)
-    later = part.later(lambda: _ask_each(others, make))
+    part, makers = piece
+    frames = _made(part, makers)
+    later = part.later(lambda: _ask_each(pieces))
     found = part.ask(frames.flatten(0, 1)).view(frames.shape[:2])
     return [found, *later()]

@@ -52,10 +52,14 @@ class AbstractAsyncMLLM(AbstractMLLM):
             Request(frames=clip, prompt=prompt)
             for clip, prompt in zip(frames, prompts, strict=True)
         ]
-        answering = self._answer_all(requests, Gathering(requests))
+        handed = threading.Event()
+        answering = self._answer_all(requests, Gathering(requests), handed)
         answers = asyncio.run_coroutine_threadsafe(answering, event_loop())
         try:
             if meanwhile is not None:
+                # Else this thread, at work, would make the other one wait before it sends anything.
+                answers.add_done_callback(lambda _: handed.set())
+                handed.wait()
                 meanwhile()
             return answers.result()
         except BaseException as error:
@@ -66,14 +70,19 @@ class AbstractAsyncMLLM(AbstractMLLM):
             raise
 
     async def _answer_all(
-        self, requests: Sequence[Request], gathering: Gathering[Request]
+        self, requests: Sequence[Request], gathering: Gathering[Request], handed: threading.Event
     ) -> list[Answer]:
-        """Ask all at once; after an error the others are left to end, then it is raised."""
+        """Ask all at once; after an error the others are left to end, then it is raised.
+
+        ``handed`` is set when each request has come as far as it comes without waiting.
+        """
         with gathering.entered():
-            found = await asyncio.gather(
+            answers = asyncio.gather(
                 *(gathering.follow(self.answer(request)) for request in requests),
                 return_exceptions=True,
             )
+            asyncio.get_running_loop().call_soon(handed.set)  # behind the requests' first steps
+            found = await answers
         for answer in found:
             if isinstance(answer, BaseException):
                 raise answer

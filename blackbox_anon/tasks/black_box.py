@@ -1,7 +1,7 @@
 """The method: an anonymizer trained against a black box and a privacy reviewer."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any, get_args
 
@@ -14,6 +14,7 @@ from typing_extensions import override
 
 from blackbox_anon.anonymizers import UNetAnonymizer
 from blackbox_anon.arguments import require
+from blackbox_anon.datamodules import read_ahead
 from blackbox_anon.estimators import (
     AbstractEstimator,
     Asked,
@@ -152,6 +153,7 @@ class BlackBoxAnonymization(AbstractTask):
         """The last step's ``raw`` and ``anonymized`` frames and ``scores``, NaN where a call
         failed, for callbacks."""
         self._calls_of_step = CallCounter(self.failures)
+        self._write: Callable[[], None] | None = None  # what the loggers have not got yet
 
     @override
     def configure_optimizers(self) -> list[Optimizer]:
@@ -169,7 +171,16 @@ class BlackBoxAnonymization(AbstractTask):
     @override
     def training_step(self, batch: PairBatch, batch_idx: int) -> None:
         with self._privacy_side.ahead(batch["privacy"]) as ahead:
-            estimate = self._ask(batch["utility"], ahead.do if self._overlaps else None)
+
+            def meanwhile() -> None:
+                ahead.do()
+                read_ahead(self.trainer.train_dataloader)
+                self.write_logs()
+
+            try:
+                estimate = self._ask(batch["utility"], meanwhile if self._overlaps else None)
+            finally:
+                self.write_logs()
             self.skipped = estimate is None
             if estimate is None:
                 self.skipped_steps += 1
@@ -238,10 +249,10 @@ class BlackBoxAnonymization(AbstractTask):
             beside=None if meanwhile is None else posed.beside,
         )
 
-    def _pose_parts(self, posed: PosedBatch, batch: UtilityBatch) -> list[BlackBoxProblem]:
-        """Pose a few samples, that are soon in flight, and the others."""
+    def _pose_parts(self, posed: PosedBatch, batch: UtilityBatch) -> Iterator[BlackBoxProblem]:
+        """Pose a few samples, that are soon in flight, and then the others."""
         first = math.ceil(_FIRST_SHARE * len(batch["name"]))
-        return [self._pose(part, part.batch, part.meanwhile) for part in posed.parts(first)]
+        return (self._pose(part, part.batch, part.meanwhile) for part in posed.parts(first))
 
     def asked(self, batch: UtilityBatch) -> Asked | None:
         """Return what is asked about a batch, if it is one question of classes."""
@@ -301,7 +312,33 @@ class BlackBoxAnonymization(AbstractTask):
         self.scalars |= {name: value.detach() for name, value in (logs | more).items()}
         show(self, logs, HEADLINE)
         self._log_calls()
-        write(self, self.scalars, step=int(self.steps), queries=int(self.queries))
+        found, step, queries = dict(self.scalars), int(self.steps), int(self.queries)
+        self._write = lambda: write(self, found, step=step, queries=queries)
+        if not self._overlaps:
+            self.write_logs()
+
+    def write_logs(self) -> None:
+        """Hand the last step's scalars to the loggers, unless they have them.
+
+        Where local work is done while queries are in flight, so is this: one step later, or at the
+        end of an epoch, before a validation and before a checkpoint.
+        """
+        write, self._write = self._write, None
+        if write is not None:
+            write()
+
+    @override
+    def on_train_epoch_end(self) -> None:
+        self.write_logs()
+
+    @override
+    def on_validation_start(self) -> None:
+        super().on_validation_start()
+        self.write_logs()
+
+    @override
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        self.write_logs()
 
     def _log_calls(self) -> None:
         """Keep what calls cost and how they went, and show what a user waits for."""

@@ -1,6 +1,6 @@
 """One batch as an estimator sees it: parameters to frames, frames to losses."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 
 import torch
@@ -55,8 +55,8 @@ class PosedBatch:
         self._judge, self._hear, self._seen = judge, hear, seen
         self._decoder = flat.CallWith(anonymizer.trained)
         self._beside: list[Callable[[], None]] = []
-        self._shown: tuple[Tensor, Tensor] | None = None  # by parts: as in `seen`
-        self._asked = False
+        self._shown: list[Tensor] = []  # by parts: each version's scores
+        self._asked, self._versions = False, 0  # whether, and about how many versions
         seen["raw"] = self._frames
         seen["scores"] = self._frames.new_full((len(prompts),), torch.nan)  # until somebody asks
 
@@ -106,6 +106,7 @@ class PosedBatch:
         """
         size = len(self._prompts)
         times = len(frames) // size
+        first, self._versions = self._versions, self._versions + times
         released = self._anonymizer.release(frames)
         meanwhile = None if self.meanwhile is None else self._all_beside
         try:
@@ -116,14 +117,16 @@ class PosedBatch:
         blocks = [answers[i * size :][:size] for i in range(times)]
         parts = [answered_part(block, self.batch) for block in blocks]
         values = [(part, *self._judge(part)) for part in parts]
-        self._show(frames[:size], torch.stack([part.spread(scores) for part, _, scores in values]))
+        spread = torch.stack([part.spread(scores) for part, _, scores in values])
+        self._show(first, frames[:size], spread)
         found = torch.cat([part.spread(_no_nan(losses)) for part, losses, _ in values])
         return found.to(frames.device)
 
-    def parts(self, first: int) -> list["PosedBatch"]:
-        """Return the first samples and the others, each a batch that is shown in this one's."""
+    def parts(self, first: int) -> Iterator["PosedBatch"]:
+        """Yield the first samples and the others, each a batch that is shown in this one's."""
+        self._shown = []
         rows = torch.arange(len(self._prompts)).split([first, len(self._prompts) - first])
-        return [_PosedPart(self, part.tolist()) for part in rows]
+        return (_PosedPart(self, part.tolist()) for part in rows)
 
     def _all_beside(self) -> None:
         while self._beside:
@@ -131,17 +134,23 @@ class PosedBatch:
         if self.meanwhile is not None:
             self.meanwhile()
 
-    def _show(self, anonymized: Tensor, scores: Tensor) -> None:
-        """Take the first version's frames, and scores of shape ``(n, B)``."""
+    def _show(self, first: int, anonymized: Tensor, scores: Tensor) -> None:
+        """Take a call's first frames, and its scores, shape ``(n, B)``."""
+        del first
         self._asked = True
         self._seen["anonymized"], self._seen["scores"] = anonymized, scores.flatten()
 
-    def _show_part(self, rows: list[int], anonymized: Tensor, scores: Tensor) -> None:
-        if self._shown is None or len(self._shown[1]) != len(scores):
-            whole = scores.new_full((len(scores), len(self._prompts)), torch.nan)
-            self._shown = torch.zeros_like(self._frames, dtype=anonymized.dtype), whole
-        self._shown[0][rows], self._shown[1][:, rows] = anonymized, scores
-        self._show(*self._shown)
+    def _show_part(self, rows: list[int], first: int, frames: Tensor, scores: Tensor) -> None:
+        """Take some rows of versions from the ``first`` on; answers come in any order."""
+        if not self._shown:
+            self._seen["anonymized"] = self._frames.new_zeros(self._frames.shape)
+        while len(self._shown) < first + len(scores):
+            self._shown.append(scores.new_full((len(self._prompts),), torch.nan))
+        for index, row in enumerate(scores, first):
+            self._shown[index][rows] = row
+        if first == 0:
+            self._seen["anonymized"][rows] = frames.to(self._frames)
+        self._show(first, self._seen["anonymized"], torch.stack(self._shown))
 
     def _encode(self, frames: Tensor) -> list[Tensor]:
         return [level.float() for level in self._anonymizer.features(frames)]
@@ -168,8 +177,8 @@ class _PosedPart(PosedBatch):
         self._whole, self._rows = whole, rows
 
     @override
-    def _show(self, anonymized: Tensor, scores: Tensor) -> None:
-        self._whole._show_part(self._rows, anonymized, scores)
+    def _show(self, first: int, anonymized: Tensor, scores: Tensor) -> None:
+        self._whole._show_part(self._rows, first, anonymized, scores)
 
 
 def _no_nan(losses: Tensor) -> Tensor:

@@ -7,15 +7,18 @@ from torch import Tensor
 
 
 def show(task: LightningModule, scalars: Mapping[str, Tensor], names: Collection[str]) -> None:
-    """Show those of a task's scalars that have one of these names in the progress bar."""
-    shown = {name: value for name, value in scalars.items() if name in names}
-    task.log_dict(shown, prog_bar=True, logger=False)
+    """Show those of a task's scalars that have one of these names in the progress bar.
+
+    Callbacks find them too, as ``trainer.callback_metrics``. ``task.log`` takes 0.5 ms a name, for
+    averages over epochs that nobody asks of these.
+    """
+    shown = {name: value.detach() for name, value in scalars.items() if name in names}
+    task.trainer.callback_metrics.update(shown)
+    task.trainer.progress_bar_metrics.update({name: float(v) for name, v in shown.items()})
 
 
 def write(task: LightningModule, scalars: Mapping[str, Tensor], *, step: int, queries: int) -> None:
     """Hand a step's scalars to the loggers, every ``log_every_n_steps`` steps.
-
-    ``task.log`` takes 0.4 ms a name, for averages over epochs that nobody asks of these.
 
     Args:
         task: Whose step it was.

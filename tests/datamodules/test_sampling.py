@@ -1,4 +1,5 @@
 import pickle
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,10 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.utilities import CombinedLoader
 from torch import Tensor
-from torch.utils.data import DataLoader, DistributedSampler
+from torch.utils.data import DataLoader, Dataset, DistributedSampler
 
-from blackbox_anon.datamodules import EpochSampler, ResumableLoader
+from blackbox_anon.datamodules import EpochSampler, ResumableLoader, read_ahead
+from blackbox_anon.datamodules.read_ahead import ReadAhead
 
 
 def order(length: int, seed: int, epoch: int, stream: int = 0) -> list[int]:
@@ -84,6 +86,48 @@ def test_a_pass_is_entered_where_it_was_left(given: int) -> None:
     assert [batch.tolist() for batch in again] == whole[given:]
     assert [batch.tolist() for batch in again] == whole  # once
     assert len(again) == len(whole) == 4
+
+
+@pytest.mark.parametrize("workers", [0, 1])
+def test_reading_ahead_changes_nothing_but_when(workers: int) -> None:
+    read = list[int]()
+
+    class Reads(Dataset[int]):
+        def __len__(self) -> int:
+            return 7
+
+        def __getitem__(self, index: int) -> int:
+            read.append(index)
+            return index
+
+    loader = ResumableLoader(Reads(), batch_size=2, sampler=EpochSampler(7), num_workers=workers)
+    whole = [batch.tolist() for batch in resumable()]
+    loader.read_ahead()  # no pass is under way
+    for _ in range(2):  # what the last pass read does not count in the next
+        batches = iter(loader)
+        found = [next(batches).tolist()]
+        read_ahead({"utility": loader, "privacy": [DataLoader(Reads()), loader]})  # twice is once
+        if workers == 0:
+            assert len(read) % 7 == 4
+        assert loader.state_dict() == {"epoch": 0, "batches": 1}
+        found += [batch.tolist() for batch in batches]
+        loader.read_ahead()  # nothing is left
+        assert found == whole
+
+
+def test_what_goes_wrong_in_reading_ahead_is_raised_in_its_turn() -> None:
+    def items() -> Iterator[int]:
+        yield 1
+        raise OSError("unreadable")
+
+    ahead = ReadAhead(items())
+    ahead.read()
+    assert next(ahead) == 1
+    ahead.read()
+    ahead.read()
+    with pytest.raises(OSError, match="unreadable"):
+        next(ahead)
+    assert list(ahead) == []
 
 
 def test_a_place_in_one_epoch_is_none_in_another() -> None:

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.loggers import Logger
 from torch import Tensor
 from typing_extensions import override
 
@@ -93,9 +94,8 @@ def left_by(task: ActionRecognition, trainer: Trainer) -> dict[str, object]:
 
 
 def run(folder: Path, overlap: str, *callbacks: Callback, **settings: Any) -> Run:  # noqa: ANN401  # the task's own
-    trainer = make_trainer(
-        folder, callbacks=list(callbacks), precision=settings.pop("precision", "32-true")
-    )
+    of_trainer = {name: settings.pop(name) for name in ("precision", "logger") if name in settings}
+    trainer = make_trainer(folder, callbacks=list(callbacks), log_every_n_steps=1, **of_trainer)
     mllm: AbstractMLLM = settings.pop("mllm", None) or LinearService()
     task = make_task(mllm, overlap=overlap, **settings)
     task.reviewer = NoisyReviewer("test_resnet", len(PeopleWorld.attributes))
@@ -237,14 +237,15 @@ class Patient(LinearService):
         self.complete = asyncio.Event()
 
     @override
-    async def _answer_all(self, requests: Any, gathering: Any) -> Any:
+    async def _answer_all(self, requests: Any, gathering: Any, handed: threading.Event) -> Any:
         self.sizes.append(len(requests))
+        handed.set()
         if sum(self.sizes) % self.per_query == 0:
             self.complete.set()
         else:
             self.complete.clear()
         await asyncio.wait_for(self.complete.wait(), 60)
-        return await super()._answer_all(requests, gathering)
+        return await super()._answer_all(requests, gathering, handed)
 
 
 @pytest.mark.parametrize("estimator", [SPSA(0.05), FidelityGuided(SPSA(0.05))])
@@ -254,10 +255,75 @@ def test_a_service_is_asked_about_the_first_samples_before_the_rest_is_ready(
     mllm = Patient()
     found = run(tmp_path, "auto", mllm=mllm, estimator=estimator)
     assert found.task.steps == 3
-    assert mllm.sizes == [2, 2] * 3  # two versions of one clip of two, and of the other
+    assert mllm.sizes == [1, 1, 2] * 3  # each version of one clip of two, and both of the other
     assert found.task.queries == mllm.queries == 12
     assert found.task.seen["anonymized"].shape == found.task.seen["raw"].shape
     assert found.task.seen["scores"].shape == (4,)
+
+
+class Written(Logger):
+    """Keeps what it gets, and how many steps were made by then."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.lines: list[tuple[int, dict[str, float]]] = []
+
+    @property
+    @override
+    def name(self) -> str:
+        return "written"
+
+    @property
+    @override
+    def version(self) -> int:
+        return 0
+
+    @override
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        assert step is not None
+        self.lines.append((step, metrics))
+
+    @override
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        del args, kwargs
+
+
+class Shown(Callback):
+    """Keeps what the progress bar and other callbacks find at the end of each step."""
+
+    def __init__(self) -> None:
+        self.found: list[tuple[float, float, float]] = []
+
+    @override
+    def on_train_batch_end(self, trainer: Trainer, pl_module: Any, *args: Any) -> None:
+        del args
+        name = "train/utility_loss"
+        shown = trainer.progress_bar_metrics[name]
+        assert isinstance(shown, float)
+        own, told = pl_module.scalars[name], trainer.callback_metrics[name]
+        self.found.append((float(own), float(told), shown))
+
+
+def test_the_loggers_get_every_step_and_the_progress_bar_the_one_that_is_done(
+    tmp_path: Path,
+) -> None:
+    loggers, shown = (Written(), Written()), (Shown(), Shown())
+    for overlap, logger, seen in zip(("never", "auto"), loggers, shown, strict=True):
+        run(tmp_path, overlap, seen, logger=logger)
+        assert [step for step, _ in logger.lines] == [4, 8, 12]
+        assert all(own == told == bar for own, told, bar in seen.found)
+    assert not differing(loggers[0].lines, loggers[1].lines)
+    assert shown[0].found == shown[1].found
+    assert len(set(shown[0].found)) == 3
+
+
+@pytest.mark.parametrize("overlap", ["never", "auto"])
+def test_a_run_that_is_stopped_has_logged_every_step(overlap: str, tmp_path: Path) -> None:
+    logger = Written()
+    mllm = LinearService(broken=(1, BudgetExhaustedError("the cap is reached")))
+    with pytest.raises(BudgetExhaustedError):
+        run(tmp_path, overlap, mllm=mllm, logger=logger)
+    assert [step for step, _ in logger.lines] == [4]
 
 
 class Learning(Callback):
