@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import partial
 from typing import Any, get_args
 
 import torch
@@ -29,7 +30,7 @@ from blackbox_anon.reviewers import AbstractReviewer
 from blackbox_anon.scalarizations import AbstractScalarization, AugmentedTchebycheff
 from blackbox_anon.tasks import parameters as flat
 from blackbox_anon.tasks.abstract import AbstractTask
-from blackbox_anon.tasks.ahead import Overlap
+from blackbox_anon.tasks.ahead import Ahead, Overlap
 from blackbox_anon.tasks.answered import take
 from blackbox_anon.tasks.call_counter import CallCounter
 from blackbox_anon.tasks.failure_log import KINDS
@@ -55,8 +56,9 @@ class BlackBoxAnonymization(AbstractTask):
     4. the scalarization combines both (Eq. 11) and the optimizer steps with ``a_k`` (Eq. 12).
 
     2. and 3. need no answer: while a service's answers are on their way they are done already, with
-    the same bits, and undone if the step is given up (``overlap``). So does anonymizing most of the
-    utility batch: a service is asked about a few samples first, and about the rest meanwhile.
+    the same bits, and undone if the step is given up (``overlap``). So is anonymizing most of the
+    utility batch: a service is asked about a few samples first, and about the rest meanwhile. The
+    next batch is read then too, and the loggers get what the step before has to tell.
 
     The black box comes first, so that a step it spoils has changed nothing. A failed call is no
     answer: its pair is dropped, and where too few are left the same questions are asked again, and
@@ -171,14 +173,9 @@ class BlackBoxAnonymization(AbstractTask):
     @override
     def training_step(self, batch: PairBatch, batch_idx: int) -> None:
         with self._privacy_side.ahead(batch["privacy"]) as ahead:
-
-            def meanwhile() -> None:
-                ahead.do()
-                read_ahead(self.trainer.train_dataloader)
-                self.write_logs()
-
+            meanwhile = partial(self._while_asking, ahead) if self._overlaps else None
             try:
-                estimate = self._ask(batch["utility"], meanwhile if self._overlaps else None)
+                estimate = self._ask(batch["utility"], meanwhile)
             finally:
                 self.write_logs()
             self.skipped = estimate is None
@@ -188,6 +185,11 @@ class BlackBoxAnonymization(AbstractTask):
                 return
             privacy = ahead.take()
         self._descend(estimate, privacy)
+
+    def _while_asking(self, ahead: Ahead[Privacy]) -> None:
+        ahead.do()
+        read_ahead(self.trainer.train_dataloader)
+        self.write_logs()
 
     @property
     def _overlaps(self) -> bool:
@@ -320,7 +322,7 @@ class BlackBoxAnonymization(AbstractTask):
     def write_logs(self) -> None:
         """Hand the last step's scalars to the loggers, unless they have them.
 
-        Where local work is done while queries are in flight, so is this: one step later, or at the
+        That is done while the next query is in flight, where local work is; at the latest at the
         end of an epoch, before a validation and before a checkpoint.
         """
         write, self._write = self._write, None
