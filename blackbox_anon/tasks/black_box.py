@@ -1,6 +1,5 @@
 """The method: an anonymizer trained against a black box and a privacy reviewer."""
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
@@ -42,7 +41,7 @@ from blackbox_anon.tasks.showing import show, write
 from blackbox_anon.tasks.step_logs import HEADLINE, SHOWN, call_logs, frame_logs, step_logs
 from blackbox_anon.types import PairBatch, UtilityBatch
 
-_FIRST_SHARE = 1 / 8  # of a batch: what a service is asked about before the rest is anonymized
+_FIRST = 1  # samples that a service is asked about before the rest is anonymized
 
 
 class BlackBoxAnonymization(AbstractTask):
@@ -57,7 +56,7 @@ class BlackBoxAnonymization(AbstractTask):
 
     2. and 3. need no answer: while a service's answers are on their way they are done already, with
     the same bits, and undone if the step is given up (``overlap``). So is anonymizing most of the
-    utility batch: a service is asked about a few samples first, and about the rest meanwhile. The
+    utility batch: a service is asked about one sample first, and about the rest meanwhile. The
     next batch is read then too, and the loggers get what the step before has to tell.
 
     The black box comes first, so that a step it spoils has changed nothing. A failed call is no
@@ -252,9 +251,8 @@ class BlackBoxAnonymization(AbstractTask):
         )
 
     def _pose_parts(self, posed: PosedBatch, batch: UtilityBatch) -> Iterator[BlackBoxProblem]:
-        """Pose a few samples, that are soon in flight, and then the others."""
-        first = math.ceil(_FIRST_SHARE * len(batch["name"]))
-        return (self._pose(part, part.batch, part.meanwhile) for part in posed.parts(first))
+        """Pose a sample, that is soon in flight, and then the others."""
+        return (self._pose(part, part.batch, part.meanwhile) for part in posed.parts(_FIRST))
 
     def asked(self, batch: UtilityBatch) -> Asked | None:
         """Return what is asked about a batch, if it is one question of classes."""
