@@ -18,6 +18,7 @@ from blackbox_anon.server.tally import Stats
 
 LOOPBACK = "127.0.0.1"
 _STOP_AFTER_S = 0.2  # what replies in flight get when the service stops
+_ACCEPTING = 3  # turns of the event loop that make a connection of who was let in
 
 
 class Running:
@@ -133,6 +134,11 @@ class _Host:
             return
         self.port.set_result(listening.sockets[0].getsockname()[1])
         await self._stopping.wait()
+        # Closed at once, it would forget who was just let in, and leave their sockets open.
+        for listener in listening.sockets:
+            loop.remove_reader(listener.fileno())
+        for _ in range(_ACCEPTING):
+            await asyncio.sleep(0)
         listening.close()
 
     def _protocols(self, runner: web.AppRunner) -> Callable[[], asyncio.Protocol]:

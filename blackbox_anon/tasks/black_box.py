@@ -231,7 +231,7 @@ class BlackBoxAnonymization(AbstractTask):
         problem = self._pose(posed, batch, meanwhile)
         if not self.mllm.sends_images or len(batch["name"]) < 2:
             return problem  # a model on this machine answers larger batches sooner
-        return replace(problem, parts=lambda: self._pose_parts(posed, batch))
+        return replace(problem, parts=lambda: self._pose_parts(posed))
 
     def _pose(
         self, posed: PosedBatch, batch: UtilityBatch, meanwhile: Callable[[], None] | None
@@ -250,7 +250,7 @@ class BlackBoxAnonymization(AbstractTask):
             beside=None if meanwhile is None else posed.beside,
         )
 
-    def _pose_parts(self, posed: PosedBatch, batch: UtilityBatch) -> Iterator[BlackBoxProblem]:
+    def _pose_parts(self, posed: PosedBatch) -> Iterator[BlackBoxProblem]:
         """Pose a sample, that is soon in flight, and then the others."""
         return (self._pose(part, part.batch, part.meanwhile) for part in posed.parts(_FIRST))
 

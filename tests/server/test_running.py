@@ -1,6 +1,12 @@
 """The other endpoints, models that fail, and a service's start and end."""
 
+import gc
+import socket
+import threading
+import time
+import warnings
 from collections.abc import Sequence
+from contextlib import suppress
 
 import pytest
 from torch import Tensor
@@ -95,3 +101,28 @@ def test_a_taken_port_is_named(served: Serve) -> None:
     taken = served().port
     with pytest.raises(BlackboxAnonError, match=rf"`port` must be free; found {taken}"):
         served(port=taken)
+
+
+def test_who_knocks_while_the_service_stops_leaves_no_socket_open() -> None:
+    model = LinearMLLM(["a", "b"], [0.0, 1.0])
+    for _ in range(8):
+        knocking, stopped = list[socket.socket](), threading.Event()
+
+        def knock(port: int, knocking: list[socket.socket], stopped: threading.Event) -> None:
+            while not stopped.is_set():
+                with suppress(OSError):  # nobody listens any more
+                    knocking.append(socket.create_connection(("127.0.0.1", port), timeout=1))
+
+        with serve(model) as running:
+            visitor = threading.Thread(target=knock, args=(running.port, knocking, stopped))
+            visitor.start()
+            while len(knocking) < 3:
+                time.sleep(0.001)
+        stopped.set()
+        visitor.join()
+        for connection in knocking:
+            connection.close()
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ResourceWarning)
+        gc.collect()
+    assert not caught
