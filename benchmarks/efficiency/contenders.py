@@ -22,7 +22,7 @@ RADIUS = 0.01  # as in demo.yaml; at the paper's 0.005 rounding to 8 bits swallo
 CORRECTION = 0.025
 """Share of the paid estimate in a guided step. Nothing here averages over steps, as Adam does in
 the demo (0.2): what is paid for is mostly noise, and a step is better off with little of it. On
-seeds that only the search uses, 0.2, 0.05, 0.025 and 0 reached the middle target after 2.5, 1,
+seeds that only the search uses, 0.2, 0.05, 0.025 and 0 reached the middle target after 2.75, 1,
 0.75 and 0.4 calls a clip."""
 
 OURS, PAPER, SPSA_NAME, LIMIT = "ours", "paper", "spsa", "white box"
