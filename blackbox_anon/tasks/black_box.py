@@ -37,7 +37,7 @@ from blackbox_anon.tasks.failure_policy import FailurePolicy
 from blackbox_anon.tasks.posing import PosedBatch
 from blackbox_anon.tasks.privacy_side import Privacy, PrivacySide
 from blackbox_anon.tasks.repeating import estimate_again
-from blackbox_anon.tasks.showing import show, write
+from blackbox_anon.tasks.showing import Writer, show
 from blackbox_anon.tasks.step_logs import HEADLINE, SHOWN, call_logs, frame_logs, step_logs
 from blackbox_anon.types import PairBatch, UtilityBatch
 
@@ -154,7 +154,7 @@ class BlackBoxAnonymization(AbstractTask):
         """The last step's ``raw`` and ``anonymized`` frames and ``scores``, NaN where a call
         failed, for callbacks."""
         self._calls_of_step = CallCounter(self.failures)
-        self._write: Callable[[], None] | None = None  # what the loggers have not got yet
+        self._writer = Writer(self)
 
     @override
     def configure_optimizers(self) -> list[Optimizer]:
@@ -176,7 +176,7 @@ class BlackBoxAnonymization(AbstractTask):
             try:
                 estimate = self._ask(batch["utility"], meanwhile)
             finally:
-                self.write_logs()
+                self._writer.write()
             self.skipped = estimate is None
             if estimate is None:
                 self.skipped_steps += 1
@@ -188,7 +188,7 @@ class BlackBoxAnonymization(AbstractTask):
     def _while_asking(self, ahead: Ahead[Privacy]) -> None:
         ahead.do()
         read_ahead(self.trainer.train_dataloader)
-        self.write_logs()
+        self._writer.write()
 
     @property
     def _overlaps(self) -> bool:
@@ -312,33 +312,22 @@ class BlackBoxAnonymization(AbstractTask):
         self.scalars |= {name: value.detach() for name, value in (logs | more).items()}
         show(self, logs, HEADLINE)
         self._log_calls()
-        found, step, queries = dict(self.scalars), int(self.steps), int(self.queries)
-        self._write = lambda: write(self, found, step=step, queries=queries)
-        if not self._overlaps:
-            self.write_logs()
-
-    def write_logs(self) -> None:
-        """Hand the last step's scalars to the loggers, unless they have them.
-
-        That is done while the next query is in flight, where local work is; at the latest at the
-        end of an epoch, before a validation and before a checkpoint.
-        """
-        write, self._write = self._write, None
-        if write is not None:
-            write()
+        self._writer.take(self.scalars, step=int(self.steps), queries=int(self.queries))
+        if not self._overlaps:  # else while the next query is in flight
+            self._writer.write()
 
     @override
     def on_train_epoch_end(self) -> None:
-        self.write_logs()
+        self._writer.write()
 
     @override
     def on_validation_start(self) -> None:
         super().on_validation_start()
-        self.write_logs()
+        self._writer.write()
 
     @override
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        self.write_logs()
+        self._writer.write()
 
     def _log_calls(self) -> None:
         """Keep what calls cost and how they went, and show what a user waits for."""

@@ -1,6 +1,6 @@
 """Show scalars in the progress bar and hand them to the loggers, each once a step."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from lightning.pytorch import LightningModule
 from torch import Tensor
@@ -17,16 +17,36 @@ def show(task: LightningModule, scalars: Mapping[str, Tensor], names: Collection
     task.trainer.progress_bar_metrics.update({name: float(v) for name, v in shown.items()})
 
 
-def write(task: LightningModule, scalars: Mapping[str, Tensor], *, step: int, queries: int) -> None:
-    """Hand a step's scalars to the loggers, every ``log_every_n_steps`` steps.
+class Writer:
+    """Hands a step's scalars to the loggers, every ``log_every_n_steps`` steps.
 
     Args:
-        task: Whose step it was.
-        scalars: All to write, by name.
-        step: Number of the step.
-        queries: The x axis of what is drawn.
+        task: Whose loggers.
     """
-    if step % task.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]  # by a connector
-        values = {name: float(value) for name, value in scalars.items()}
-        for logger in task.loggers:
-            logger.log_metrics(values, step=queries)
+
+    def __init__(self, task: LightningModule) -> None:
+        self._task = task
+        self._due: Callable[[], None] | None = None
+
+    def take(self, scalars: Mapping[str, Tensor], *, step: int, queries: int) -> None:
+        """Take what is to be handed over by :meth:`write`.
+
+        Args:
+            scalars: All to write, by name.
+            step: Number of the step.
+            queries: The x axis of what is drawn.
+        """
+        taken = dict(scalars)
+        self._due = lambda: self._hand_over(taken, step, queries)
+
+    def write(self) -> None:
+        """Hand over what was taken last, unless that is done."""
+        due, self._due = self._due, None
+        if due is not None:
+            due()
+
+    def _hand_over(self, scalars: Mapping[str, Tensor], step: int, queries: int) -> None:
+        if step % self._task.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]  # by a connector
+            values = {name: float(value) for name, value in scalars.items()}
+            for logger in self._task.loggers:
+                logger.log_metrics(values, step=queries)
