@@ -183,6 +183,7 @@ def measure(runner: Runner, args: argparse.Namespace) -> dict[str, Any]:
         "rates": rates,
         "summary": summary,
         "ratios_to_ours": ratios(summary, 1) if OURS in summary else {},
+        "ratios_to_ours_held": ratios(summary, 1, "calls_held") if OURS in summary else {},
         "cosines": cosines(
             runner.course, args.estimators, steps=args.cosine_steps, seed=args.seeds[0]
         ),
@@ -242,7 +243,11 @@ def main(arguments: Sequence[str] | None = None) -> dict[str, Any]:
     print(table(report))
     for name, ratio in report["ratios_to_ours"].items():
         bar = f" (bar: {BARS[name]:g})" if name in BARS else ""
-        print(f"{name} / {OURS}, calls to the middle target: {ratio:.2f}{bar}")
+        held = report["ratios_to_ours_held"][name]
+        print(
+            f"{name} / {OURS}, calls to the middle target: {ratio:.2f}{bar}; "
+            f"until it is held for three evaluations: {held:.2f}"
+        )
     return report
 
 

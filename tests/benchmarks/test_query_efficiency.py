@@ -8,7 +8,14 @@ import torch
 
 from benchmarks import query_efficiency
 from benchmarks.efficiency.run import Job, RunningNorm, load, save
-from benchmarks.efficiency.summary import at_calls, calls_to, hypervolume, ratios, summarize
+from benchmarks.efficiency.summary import (
+    at_calls,
+    calls_held,
+    calls_to,
+    hypervolume,
+    ratios,
+    summarize,
+)
 from benchmarks.query_efficiency import standing
 
 FAST = [[0.0, 1.0, 2.0, 0.5], [1.0, 0.6, 1.2, 0.5], [2.0, 0.3, 0.6, 0.4]]
@@ -20,6 +27,14 @@ def test_calls_to_a_target() -> None:
     assert calls_to(FAST, 0.5, 8) == 2
     assert calls_to(SLOW, 0.5, 8) == 8, "never there: the whole budget"
     assert at_calls(SLOW, 7.9) == SLOW[1]
+
+
+def test_a_leap_over_a_target_does_not_hold_it() -> None:
+    leaps = [[float(calls), value] for calls, value in enumerate((1, 0.2, 0.9, 0.4, 0.5, 0.3, 0.9))]
+    assert calls_to(leaps, 0.5, 8) == 1
+    assert calls_held(leaps, 0.5, 8) == 3
+    assert calls_held(leaps, 0.4, 8) == 8, "never for three evaluations: the whole budget"
+    assert calls_held(leaps[:6], 0.35, 8) == 5, "the run ended there"
 
 
 def test_hypervolume_is_the_share_of_a_grid() -> None:
@@ -42,13 +57,15 @@ def test_summary_and_ratios() -> None:
     )
     assert found["ours"]["calls_to_targets"] == [1, 1, 2]
     assert found["paper"]["calls_to_targets"] == [8, 16, 16]
+    assert found["ours"]["calls_held"] == [1, 1, 2]
+    assert found["paper"]["calls_held"] == [8, 16, 16]
     assert found["paper"]["arrived"] == [3, 0, 0]
     assert found["ours"]["at_equal_calls"] == {
         "objective": 0.3,
         "utility_loss": 0.6,
         "privacy_loss": 0.4,
     }
-    assert ratios(found, 1) == {"paper": 16.0}
+    assert ratios(found, 1) == ratios(found, 1, "calls_held") == {"paper": 16.0}
 
 
 def test_running_norm_scales_to_unit_length() -> None:
