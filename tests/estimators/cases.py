@@ -74,8 +74,10 @@ def with_history(make: Make, **chosen: Any) -> Make:  # noqa: ANN401  # the esti
     return lambda seed=0: make(seed, history=CriticalHistory(0, capacity=3), **chosen)
 
 
-def make_guided(seed: int = 0) -> FidelityGuided:
-    return FidelityGuided(make_active(seed), correction=0.5, share=0.5)
+def make_guided(seed: int = 0, memory: float = 0.0) -> FidelityGuided:
+    guided = FidelityGuided(make_active(seed), correction=0.5, share=0.5, memory=memory)
+    guided.allocate(7)
+    return guided.double()
 
 
 def with_raw(problem: BlackBoxProblem) -> BlackBoxProblem:
@@ -87,6 +89,10 @@ def with_raw(problem: BlackBoxProblem) -> BlackBoxProblem:
 
 def guided_clips(batch: int) -> BlackBoxProblem:
     return with_raw(clips(batch))
+
+
+def guided_images(batch: int) -> BlackBoxProblem:
+    return with_raw(images(batch))
 
 
 def images(batch: int) -> BlackBoxProblem:
@@ -117,7 +123,17 @@ CASES = {
     "active-clips": Case(make_active, 2, SEVEN, clips),
     "active-history": Case(with_history(make_active, renewed=2), 2, SEVEN, images),
     "active-history-clips": Case(with_history(make_active, renewed=2), 2, SEVEN, clips),
+    "active-changes": Case(
+        lambda seed=0: make_active(seed, sketch="changes"), 2, SEVEN, guided_images
+    ),
+    "active-changes-clips": Case(
+        lambda seed=0: make_active(seed, sketch="changes", sketched_share=0.5),
+        2,
+        SEVEN,
+        guided_clips,
+    ),
     "guided": Case(make_guided, 2, SEVEN, guided_clips),
+    "guided-memory": Case(lambda seed=0: make_guided(seed, 0.6), 2, SEVEN, guided_clips),
 }
 
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())

@@ -3,10 +3,11 @@
 import itertools
 from dataclasses import replace
 
+import pytest
 import torch
 from torch import Tensor
 
-from blackbox_anon.estimators import ActiveSubspaceSPSA, CriticalHistory
+from blackbox_anon.estimators import ActiveSubspaceSPSA, BlackBoxProblem, CriticalHistory
 from blackbox_anon.estimators.active_subspace_spsa import leading_directions
 from tests import properties
 from tests.estimators.cases import make_active
@@ -24,6 +25,40 @@ def test_the_subspace_is_the_jacobians() -> None:
     jacobian = torch.autograd.functional.jacobian(posed.anonymize, SEVEN).flatten(0, -2)
     _, _, rows = torch.linalg.svd(jacobian, full_matrices=False)
     assert torch.linalg.svdvals(found @ rows[:2].T).min() > 0.99
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5])
+@pytest.mark.parametrize("size", [(3, 8, 6), (2, 3, 8, 6)])
+def test_a_sketch_of_changes_looks_where_something_was_changed(
+    size: tuple[int, ...], share: float
+) -> None:
+    """Each parameter has a row of pixels of its own; two rows differ from the raw frames."""
+
+    def anonymize(theta: Tensor) -> Tensor:
+        rows = torch.cat([0.5 + 0.1 * theta, theta.new_full((1,), 0.5)])
+        return rows.view(8, 1).expand(4, *size).clone()
+
+    frames = anonymize(SEVEN)
+    raw = frames.clone()
+    raw[..., [1, 4], :] -= 0.2
+    posed = BlackBoxProblem(
+        anonymize=anonymize, losses=lambda shown: shown.flatten(1).sum(1), raw=raw
+    )
+    estimator = make_active(sketch="changes", sketched_share=share)
+    estimate = estimator(SEVEN, posed)
+    lengths = estimator.projections.square().sum(0).sqrt()
+    assert (lengths[[1, 4]] > 0.01).all()
+    assert not lengths[[0, 2, 3, 5, 6]].any()
+    assert (estimate.gradient != 0).tolist() == [i in (1, 4) for i in range(7)]
+    untouched = make_active(sketch="changes")(SEVEN, replace(posed, raw=frames))
+    assert not untouched.gradient.any(), "nothing was changed: nothing to search along"
+
+
+def test_a_sketch_of_changes_needs_raw_frames() -> None:
+    with pytest.raises(ValueError, match=r"`problem\.raw` must be the frames"):
+        make_active(sketch="changes")(SEVEN, smooth_problem(2, 3, 4, 4))
+    with pytest.raises(ValueError, match="`sketch` must be one of noise, changes"):
+        make_active(sketch="edges")
 
 
 def test_shifts_have_the_stated_size_and_stay_in_range() -> None:
