@@ -2,11 +2,10 @@
 
 import math
 from collections.abc import Iterator
-from typing import Literal, get_args
+from typing import get_args
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 from typing_extensions import override
 
 from blackbox_anon.arguments import require
@@ -18,13 +17,11 @@ from blackbox_anon.estimators.counting import (
 )
 from blackbox_anon.estimators.critical_history import CriticalHistory
 from blackbox_anon.estimators.frame_pairs import ask_made_frames, conclude
-from blackbox_anon.estimators.functional import clip_to_quantile, gaussian, rademacher
+from blackbox_anon.estimators.functional import clip_to_quantile, rademacher
 from blackbox_anon.estimators.later import Later
 from blackbox_anon.estimators.problem import BlackBoxProblem
+from blackbox_anon.estimators.sketches import Sketch, leading_directions, sketch_weights
 
-Sketch = Literal["noise", "changes"]
-
-_GRID = 4  # cells a side of the field that varies how much of an image's changes is weighed
 _PROBE = 1e-3  # length of the finite difference that measures a direction's effect
 
 
@@ -220,18 +217,19 @@ class ActiveSubspaceSPSA(AbstractCountingEstimator):
                 else:
                     chosen = None
                     some = problem.anonymize(parameters) if frames is None else frames
-            changed = self._changed(some.detach(), problem, chosen)
+            shaped = self._shaped(some.detach(), problem, chosen)
             found: list[Tensor] = []
             for index in range(count):
-                weights, again = self._weights(changed, step, index), index + 1 < count
+                number, again = step * len(self.projections) + index, index + 1 < count
+                weights = sketch_weights(self.sketch, shaped, 2 * self.seed + 1, number)
                 found += torch.autograd.grad(some, parameters, weights, retain_graph=again)
             return torch.stack(found)
 
         renewed = problem.later(renew) if count else Later(renew)
         return None if frames is None else frames.detach(), renewed
 
-    def _changed(self, frames: Tensor, problem: BlackBoxProblem, chosen: Tensor | None) -> Tensor:
-        """Return what the weights are shaped like: frames, or what was changed in them."""
+    def _shaped(self, frames: Tensor, problem: BlackBoxProblem, chosen: Tensor | None) -> Tensor:
+        """Return what a projection's weights are shaped like: see :func:`sketch_weights`."""
         if self.sketch == "noise":
             return frames
         if problem.raw is None:
@@ -241,17 +239,6 @@ class ActiveSubspaceSPSA(AbstractCountingEstimator):
             )
             raise ValueError(msg)
         return frames - (problem.raw if chosen is None else problem.raw[chosen]).to(frames)
-
-    def _weights(self, changed: Tensor, step: int, index: int) -> Tensor:
-        """Return what a projection weighs the frames' pixels with."""
-        number = step * len(self.projections) + index
-        seed = 2 * self.seed + 1
-        if self.sketch == "noise":
-            return gaussian(changed.numel(), seed, number).view(changed.shape).to(changed)
-        images = changed.flatten(0, -4)
-        coarse = gaussian(len(images) * _GRID**2, seed, number).view(-1, 1, _GRID, _GRID)
-        field = functional.interpolate(coarse.to(changed), images.shape[-2:], mode="bilinear")
-        return (images * field).view(changed.shape)
 
     def _chosen(self, batch: int, step: int) -> Tensor:
         """Return the indices of the share of the batch whose turn it is."""
@@ -301,28 +288,3 @@ class ActiveSubspaceSPSA(AbstractCountingEstimator):
 def _size(problem: BlackBoxProblem, frames: Tensor | None) -> int:
     """Return the number of samples of a batch."""
     return len(problem.names or ()) if frames is None else len(frames)
-
-
-def leading_directions(projections: Tensor, rank: int) -> tuple[Tensor, Tensor]:
-    """Return orthonormal directions that hold most of some vectors.
-
-    Args:
-        projections: Vectors, shape ``(M, P)``, ``M`` at least ``rank``.
-        rank: Number ``K`` of directions.
-
-    Returns:
-        The directions, shape ``(K, P)``, and the share of the vectors' squared length that they
-        hold, a scalar. Directions beyond the vectors' own rank are zero.
-
-    Example:
-        >>> found, share = leading_directions(torch.tensor([[0.0, 3.0], [0.0, 1.0]]), rank=1)
-        >>> found.abs(), share
-        (tensor([[0., 1.]]), tensor(1.))
-    """
-    values, vectors = torch.linalg.eigh(projections @ projections.T)  # (M, M): M is small
-    values, vectors = values[-rank:].clamp_min(0), vectors[:, -rank:]
-    lengths = values.sqrt()
-    whole = projections.square().sum()
-    real = lengths > 1e-4 * whole.sqrt()  # the Gram matrix squares what rounding left
-    scale = torch.where(real, 1 / lengths, 0.0)
-    return scale.unsqueeze(1) * (vectors.T @ projections), values.sum() / whole

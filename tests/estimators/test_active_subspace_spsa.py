@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from blackbox_anon.estimators import ActiveSubspaceSPSA, BlackBoxProblem, CriticalHistory
-from blackbox_anon.estimators.active_subspace_spsa import leading_directions
+from blackbox_anon.estimators.sketches import leading_directions
 from tests import properties
 from tests.estimators.cases import make_active
 from tests.estimators.problems import linear_problem, smooth_problem

@@ -27,8 +27,8 @@ from blackbox_anon.estimators import (
     PolicyGradient,
     SampleSPSA,
 )
-from blackbox_anon.estimators.active_subspace_spsa import leading_directions
 from blackbox_anon.estimators.functional import axis_basis, segmented_uniform
+from blackbox_anon.estimators.sketches import leading_directions
 from tests.estimators.enumeration import Drawn, mean_of_copies, mean_over_all_signs
 from tests.estimators.problems import (
     exact_gradient,
