@@ -24,6 +24,7 @@ from tests.estimators.small import SEVEN
 
 MAKERS: dict[str, Callable[[], AbstractEstimator]] = {
     "active-subspace": make_active,
+    "changes": lambda: make_active(sketch="changes"),
     "guided": lambda: FidelityGuided(make_active()),
 }
 
@@ -104,6 +105,11 @@ PAIRED: dict[str, tuple[Callable[[], AbstractEstimator], int]] = {
     "active": (lambda: ActiveSubspaceSPSA(rank=3, sketches=4), 8),
     "groups": (lambda: ActiveSubspaceSPSA(rank=3, sketches=4, group_size=3), 8),
     "sketched": (lambda: ActiveSubspaceSPSA(rank=3, sketches=4, sketched_share=0.4), 8),
+    "changes": (lambda: ActiveSubspaceSPSA(rank=3, sketches=4, sketch="changes"), 8),
+    "changes-sketched": (
+        lambda: ActiveSubspaceSPSA(rank=3, sketches=4, sketch="changes", sketched_share=0.4),
+        8,
+    ),
     "output": (lambda: OutputSpaceSPSA(), 8),
 }
 

@@ -110,6 +110,7 @@ ESTIMATORS: dict[str, tuple[Make, int]] = {
     "critical": (lambda: CriticalHistorySPSA(0.05, capacity=2), 2 * B),
     "active-subspace": (lambda: ActiveSubspaceSPSA(rank=2, sketches=4), 2 * B),
     "guided": (lambda: FidelityGuided(ActiveSubspaceSPSA(rank=2, sketches=4)), 2 * B),
+    "changes": (lambda: ActiveSubspaceSPSA(rank=2, sketches=4, sketch="changes"), 2 * B),
     "output-space": (lambda: OutputSpaceSPSA(history=CriticalHistory(0, capacity=2)), 2 * B),
     "cma-es": (lambda: SeparableCMAES(0.05, population=4), 4 * B),
     "skipping": (lambda: SkipWhilePrivate(SPSA(0.05), max_skips=1), 2 * B),
