@@ -10,7 +10,6 @@ from typing_extensions import override
 
 from blackbox_anon.arguments import require
 from blackbox_anon.estimators.abstract import AbstractEstimator, Estimate
-from blackbox_anon.estimators.counting import require_allocated, require_same_size
 from blackbox_anon.estimators.problem import BlackBoxProblem
 from blackbox_anon.estimators.wrapping import AbstractWrappingEstimator
 
@@ -31,12 +30,6 @@ class FidelityGuided(AbstractWrappingEstimator):
     that are not searched, and as far as :math:`\rho` is below 1, the step keeps to the raw picture:
     what hides nothing is not changed, whether or not a query has told.
 
-    The guide is the same at every step and needs no averaging; what is paid for does. With
-    ``memory`` :math:`\beta` above 0 the second part is the moving average of the wrapped estimates,
-    divided by :math:`1 - \beta^k`: it lags by about :math:`1 / (1 - \beta)` steps, and its variance
-    is lower by the factor :math:`(1 - \beta) / (1 + \beta)`. The optimizer's momentum would do so,
-    too, but make the privacy objective's exact gradient lag as well.
-
     On the embedded world, at anonymizers along runs, the distance's gradient and that of the black
     box had a cosine of 0.1 to 0.75 and a ratio of 0.6 to 2.2; a paid step's cosine was below 0.2.
 
@@ -50,8 +43,6 @@ class FidelityGuided(AbstractWrappingEstimator):
             none. Where answers are few or hang on a few samples, the paid part is longer than the
             guide and nearly all noise; bounded, it still turns the step, and does not drown the
             guide.
-        memory: Weight of the past in the moving average of the wrapped estimates, in ``[0, 1)``; 0
-            remembers none.
         share: Share of a batch's samples, in turn, whose distance is differentiated, in ``(0, 1]``.
             It hardly differs between samples.
 
@@ -68,7 +59,6 @@ class FidelityGuided(AbstractWrappingEstimator):
     """
 
     step: Tensor
-    remembered: Tensor
 
     def __init__(
         self,
@@ -77,7 +67,6 @@ class FidelityGuided(AbstractWrappingEstimator):
         weight: float = 1.7,
         correction: float = 1.0,
         limit: float | None = None,
-        memory: float = 0.0,
         share: float = 0.25,
     ) -> None:
         super().__init__(estimator)
@@ -85,26 +74,15 @@ class FidelityGuided(AbstractWrappingEstimator):
             weight=(weight, weight >= 0, "0 or more"),
             correction=(correction, 0 <= correction <= 1, "in [0, 1]"),
             limit=(limit, limit is None or limit > 0, "positive or None"),
-            memory=(memory, 0 <= memory < 1, "in [0, 1)"),
             share=(share, 0 < share <= 1, "in (0, 1]"),
         )
         self.weight, self.correction, self.share = weight, correction, share
-        self.limit, self.memory = limit, memory
+        self.limit = limit
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
-        self.register_buffer("remembered", torch.zeros(0))
-
-    @override
-    def allocate(self, num_parameters: int) -> None:
-        if self.memory > 0:
-            require_same_size(len(self.remembered), num_parameters)
-            if len(self.remembered) == 0:
-                self.remembered = self.remembered.new_zeros(num_parameters)
-        super().allocate(num_parameters)
 
     @override
     def reset(self) -> None:
         self.step.zero_()
-        self.remembered.zero_()
         super().reset()
 
     @override
@@ -114,8 +92,7 @@ class FidelityGuided(AbstractWrappingEstimator):
         estimate = self.estimator(theta, self._rest(problem, heard.append))
         distance, gradient = (problem.mean_over_ranks(found) for found in later())
         accounted = _mean(heard, problem, estimate.loss)
-        prior = self.weight * gradient
-        rest = self.correction * self._remember(estimate.gradient)
+        prior, rest = self.weight * gradient, self.correction * estimate.gradient
         if self.limit is not None:
             bound = self.limit * torch.linalg.vector_norm(prior)
             rest = rest * (bound / torch.linalg.vector_norm(rest).clamp_min(1e-30)).clamp_max(1.0)
@@ -132,14 +109,6 @@ class FidelityGuided(AbstractWrappingEstimator):
                 "distance": distance,
             },
         )
-
-    def _remember(self, estimated: Tensor) -> Tensor:
-        """Take in an estimate and return the moving average, without the bias of its start."""
-        if self.memory == 0:
-            return estimated
-        require_allocated(estimated, len(self.remembered))
-        self.remembered.lerp_(estimated.to(self.remembered), 1 - self.memory)
-        return self.remembered.to(estimated) / (1 - self.memory ** (int(self.step) + 1))
 
     def _rest(self, problem: BlackBoxProblem, hear: "Callable[[_Heard], None]") -> BlackBoxProblem:
         """Return the problem whose loss is what the distance does not account for."""

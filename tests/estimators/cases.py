@@ -74,10 +74,8 @@ def with_history(make: Make, **chosen: Any) -> Make:  # noqa: ANN401  # the esti
     return lambda seed=0: make(seed, history=CriticalHistory(0, capacity=3), **chosen)
 
 
-def make_guided(seed: int = 0, memory: float = 0.0) -> FidelityGuided:
-    guided = FidelityGuided(make_active(seed), correction=0.5, share=0.5, memory=memory)
-    guided.allocate(7)
-    return guided.double()
+def make_guided(seed: int = 0) -> FidelityGuided:
+    return FidelityGuided(make_active(seed), correction=0.5, share=0.5)
 
 
 def with_raw(problem: BlackBoxProblem) -> BlackBoxProblem:
@@ -133,7 +131,6 @@ CASES = {
         guided_clips,
     ),
     "guided": Case(make_guided, 2, SEVEN, guided_clips),
-    "guided-memory": Case(lambda seed=0: make_guided(seed, 0.6), 2, SEVEN, guided_clips),
 }
 
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())

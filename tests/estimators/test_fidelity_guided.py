@@ -64,39 +64,6 @@ def test_it_is_a_control_variate() -> None:
     assert off.square().mean() < 4
 
 
-@pytest.mark.parametrize("memory", [0.5, 0.9])
-def test_memory_is_a_moving_average_of_what_was_paid_for(memory: float) -> None:
-    problem, average = posed(4), torch.zeros(7, dtype=torch.float64)
-    plain, remembering = (
-        FidelityGuided(make_active(), weight=1.3, correction=0.4, memory=beta)
-        for beta in (0.0, memory)
-    )
-    remembering.allocate(7)
-    remembering.double()
-    for step in range(1, 5):
-        theta = SEVEN + 0.1 * step
-        one, averaged = plain(theta, problem), remembering(theta, problem)
-        alone = FidelityGuided(make_active(), weight=1.3, correction=0.0)
-        alone.step.fill_(step - 1)
-        prior = alone(theta, problem).gradient
-        average = memory * average + (1 - memory) * (one.gradient - prior)
-        expected = prior + average / (1 - memory**step)
-        torch.testing.assert_close(averaged.gradient, expected)
-        assert averaged.loss == one.loss
-        assert averaged.queries == one.queries
-    remembering.reset()
-    assert not remembering.remembered.any()
-
-
-def test_memory_must_be_allocated() -> None:
-    guided = FidelityGuided(make_active(), memory=0.5)
-    with pytest.raises(ValueError, match="call `allocate"):
-        guided(SEVEN, posed(4))
-    guided.allocate(7)
-    with pytest.raises(ValueError, match="`num_parameters` must stay 7; found 8"):
-        guided.allocate(8)
-
-
 def test_a_share_of_the_samples_takes_its_turn() -> None:
     problem, asked = posed(4), []
 
@@ -160,15 +127,7 @@ def test_the_correction_is_bounded_by_the_guide(limit: float) -> None:
 
 
 @pytest.mark.parametrize(
-    "chosen",
-    [
-        {"weight": -1.0},
-        {"correction": 1.5},
-        {"share": 0.0},
-        {"limit": 0.0},
-        {"memory": 1.0},
-        {"memory": -0.1},
-    ],
+    "chosen", [{"weight": -1.0}, {"correction": 1.5}, {"share": 0.0}, {"limit": 0.0}]
 )
 def test_arguments_are_checked(chosen: dict[str, float]) -> None:
     (name,) = chosen
