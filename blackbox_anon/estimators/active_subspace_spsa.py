@@ -212,7 +212,7 @@ class ActiveSubspaceSPSA(AbstractCountingEstimator):
         def renew() -> Tensor:
             with torch.enable_grad():
                 if not sketch_all:
-                    chosen = self._chosen(_size(problem, frames), step).to(theta.device)
+                    chosen = self._chosen(_size(problem, frames), step, theta.device)
                     some = problem.some(parameters, chosen)
                 else:
                     chosen = None
@@ -240,10 +240,10 @@ class ActiveSubspaceSPSA(AbstractCountingEstimator):
             raise ValueError(msg)
         return frames - (problem.raw if chosen is None else problem.raw[chosen]).to(frames)
 
-    def _chosen(self, batch: int, step: int) -> Tensor:
+    def _chosen(self, batch: int, step: int, device: torch.device) -> Tensor:
         """Return the indices of the share of the batch whose turn it is."""
         count = math.ceil(self.sketched_share * batch)
-        return (step * count + torch.arange(count)) % batch
+        return (step * count + torch.arange(count, device=device)) % batch
 
     def _versions(
         self, moved: Iterator[tuple[Tensor, slice]], frames: Tensor
