@@ -20,6 +20,7 @@ from blackbox_anon import (
     reviewers,  # noqa: F401
     scalarizations,  # noqa: F401
     scorers,  # noqa: F401
+    surrogates,  # noqa: F401
     tasks,  # noqa: F401
     world,  # noqa: F401
 )

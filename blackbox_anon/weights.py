@@ -24,7 +24,8 @@ def weights_path(weights: str, kind: str) -> Path:
     Args:
         weights: ``"peopleworld"``, or a path to a ``.safetensors`` or ``.ckpt`` file or to an
             exported folder.
-        kind: ``"anonymizer"`` or ``"reviewer"``: which shipped file, which part of a checkpoint.
+        kind: ``"anonymizer"``, ``"reviewer"`` or ``"surrogate"``: which shipped file,
+            which part of a checkpoint.
 
     Raises:
         WeightsNotFoundError: If the file does not exist.
@@ -49,7 +50,7 @@ def load_weights(
     Args:
         module: What they are for.
         weights: See :func:`weights_path`.
-        kind: ``"anonymizer"`` or ``"reviewer"``.
+        kind: ``"anonymizer"``, ``"reviewer"`` or ``"surrogate"``.
         architecture: The module's arguments, to compare with an exported folder's card.
 
     Raises:

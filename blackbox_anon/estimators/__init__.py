@@ -7,7 +7,8 @@ gradients for no query more. :class:`CriticalHistory` does so for any gradient v
 :class:`ActiveSubspaceSPSA` and :class:`OutputSpaceSPSA` use that the anonymizer, unlike the black
 box, is ours to differentiate. :class:`SPSAGC`, :class:`SeparableCMAES` and :class:`PolicyGradient`
 are what else is in use, and :class:`WhiteBox` is the limit, for a local model.
-:class:`FidelityGuided` guides any of them by the distance to the raw frames;
+:class:`FidelityGuided` guides any of them by the distance to the raw frames, and
+:class:`SurrogateGuided` by a local model that learns from the answers;
 :class:`SkipWhilePrivate` and :class:`AdaptiveAllocation` save queries around them.
 :mod:`blackbox_anon.estimators.functional` has the formulas alone.
 
@@ -40,6 +41,7 @@ from blackbox_anon.estimators.sample_spsa import SampleSPSA
 from blackbox_anon.estimators.skip_while_private import SkipWhilePrivate
 from blackbox_anon.estimators.spsa import SPSA
 from blackbox_anon.estimators.spsa_gc import SPSAGC
+from blackbox_anon.estimators.surrogate_guided import SurrogateGuided
 from blackbox_anon.estimators.white_box import WhiteBox
 
 __all__ = [
@@ -60,6 +62,7 @@ __all__ = [
     "SampleSPSA",
     "SeparableCMAES",
     "SkipWhilePrivate",
+    "SurrogateGuided",
     "WhiteBox",
     "power_decay",
 ]

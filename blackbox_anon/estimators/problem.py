@@ -19,7 +19,7 @@ def _identity(values: Tensor) -> Tensor:
 
 @dataclass(frozen=True, kw_only=True)
 class Asked:
-    """What the black box is asked about a batch, for who has the same model at hand.
+    """What the black box is asked about a batch, for who has a model at hand that can answer too.
 
     Attributes:
         prompts: ``B`` questions.
@@ -27,6 +27,7 @@ class Asked:
         labels: Index of the right class, shape ``(B,)``.
         logit_scale: Factor of the class scores in the cross-entropy.
         identity: :attr:`AbstractMLLM.identity` of who is asked.
+        first_tokens: Whether class scores are the log-probabilities of the texts' first tokens.
     """
 
     prompts: Sequence[str]
@@ -34,6 +35,7 @@ class Asked:
     labels: Tensor
     logit_scale: float = 1.0
     identity: Mapping[str, object] = field(default_factory=dict)
+    first_tokens: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +63,8 @@ class BlackBoxProblem:
             frames, as :attr:`anonymize` does, or ``None`` where :meth:`some` has to do it the slow
             way.
         asked: The question behind ``losses``, or ``None`` where it is none of classes. Estimators
-            that only query have no use for it; :class:`WhiteBox` needs it.
+            that only query have no use for it; :class:`SurrogateGuided` and :class:`WhiteBox` need
+            it.
         raw: The batch's frames before they are anonymized, shaped as those after, or ``None``.
             :class:`FidelityGuided` needs them.
         names: ``B`` stable names of the samples, or ``None``. :class:`AdaptiveAllocation` remembers

@@ -84,6 +84,12 @@ class WhiteBox(AbstractEstimator):
         if problem.asked is None:
             msg = "`problem.asked` must say what is asked, as ActionRecognition does; found None"
             raise ValueError(msg)
+        if not problem.asked.first_tokens:
+            msg = (
+                "`problem.asked.first_tokens` must be True, as with LogprobScorer: the loss of "
+                "another scorer is not what is differentiated; found False"
+            )
+            raise ValueError(msg)
         theirs, ours = problem.asked.identity, self.mllm.identity
         if any(theirs[key] != ours.get(key) for key in _WHO if key in theirs):
             msg = f"`mllm` must be the model that the task asks, {dict(theirs)}; found {dict(ours)}"

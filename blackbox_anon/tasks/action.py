@@ -158,14 +158,15 @@ class ActionRecognition(BlackBoxAnonymization):
 
     @override
     def asked(self, batch: UtilityBatch) -> Asked | None:
-        if "question" in batch or not isinstance(self.scorer, LogprobScorer):
-            return None  # not the cross-entropy of first tokens
+        if "question" in batch:
+            return None
         return Asked(
             prompts=self.prompts(batch),
             classes=self.classes,
             labels=batch["label"],
             logit_scale=self.logit_scale,
             identity=self.mllm.identity,
+            first_tokens=isinstance(self.scorer, LogprobScorer),
         )
 
     @override

@@ -12,6 +12,7 @@ from blackbox_anon.estimators import (
     SPSAGC,
     AbstractEstimator,
     ActiveSubspaceSPSA,
+    Asked,
     BlackBoxProblem,
     CriticalHistory,
     FidelityGuided,
@@ -19,9 +20,11 @@ from blackbox_anon.estimators import (
     PolicyGradient,
     SampleSPSA,
     SeparableCMAES,
+    SurrogateGuided,
 )
 from tests.estimators.problems import quadratic_problem, smooth_problem
 from tests.estimators.small import SEVEN, THETA, make_critical, make_spsa
+from tests.estimators.surrogate import K, Linear
 
 Make = Callable[..., AbstractEstimator]
 
@@ -78,6 +81,10 @@ def make_guided(seed: int = 0) -> FidelityGuided:
     return FidelityGuided(make_active(seed), correction=0.5, share=0.5)
 
 
+def make_surrogate_guided(seed: int = 0) -> SurrogateGuided:
+    return SurrogateGuided(make_active(seed), Linear(), share=0.5)
+
+
 def with_raw(problem: BlackBoxProblem) -> BlackBoxProblem:
     """The same problem, with raw frames that the anonymized ones are not far from."""
     shown = problem.anonymize(SEVEN)
@@ -87,6 +94,12 @@ def with_raw(problem: BlackBoxProblem) -> BlackBoxProblem:
 
 def guided_clips(batch: int) -> BlackBoxProblem:
     return with_raw(clips(batch))
+
+
+def labelled_clips(batch: int) -> BlackBoxProblem:
+    labels = torch.arange(batch) % K
+    asked = Asked(prompts=["?"] * batch, classes=list("abc"), labels=labels)
+    return replace(clips(batch), asked=asked)
 
 
 def guided_images(batch: int) -> BlackBoxProblem:
@@ -131,6 +144,7 @@ CASES = {
         guided_clips,
     ),
     "guided": Case(make_guided, 2, SEVEN, guided_clips),
+    "surrogate": Case(make_surrogate_guided, 2, SEVEN, labelled_clips),
 }
 
 every_case = pytest.mark.parametrize("case", CASES.values(), ids=CASES.keys())

@@ -39,7 +39,7 @@ def test_property(case: Case, check: Callable[[Make, Tensor, BlackBoxProblem], N
     check(case.make, case.theta.clone(), case.pose(3))
 
 
-@cases(*(name for name in CASES if name != "guided"))  # its distance differs all the same
+@cases(*(name for name in CASES if name not in ("guided", "surrogate")))  # guides say something
 def test_a_dead_pair_gives_zero(case: Case) -> None:
     properties.assert_dead_pair_gives_zero(case.make, case.theta.clone(), case.pose(3))
 
