@@ -10,6 +10,7 @@ from blackbox_anon.tasks.black_box import BlackBoxAnonymization
 from blackbox_anon.tasks.failure_policy import FailurePolicy
 from blackbox_anon.tasks.questions import QuestionAnswering
 from blackbox_anon.tasks.reconstruction import ReconstructionTask
+from blackbox_anon.tasks.surrogate import SurrogateTask
 from blackbox_anon.tasks.vqa import VisualQuestionAnswering
 
 __all__ = [
@@ -19,5 +20,6 @@ __all__ = [
     "FailurePolicy",
     "QuestionAnswering",
     "ReconstructionTask",
+    "SurrogateTask",
     "VisualQuestionAnswering",
 ]

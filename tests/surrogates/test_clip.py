@@ -62,4 +62,4 @@ def test_weights_of_other_classes_are_refused() -> None:
 def test_arguments_are_checked(chosen: dict[str, int]) -> None:
     (name,) = chosen
     with pytest.raises(ValueError, match=f"`{name}` must be"):
-        ClipSurrogate(**({"num_classes": 4} | chosen))
+        ClipSurrogate(**({"num_classes": 4} | chosen))  # type: ignore[arg-type]

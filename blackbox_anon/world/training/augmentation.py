@@ -80,11 +80,12 @@ def distort(clips: Tensor, generator: torch.Generator) -> Tensor:
     darker = clips.clamp_min(1e-4) ** gamma * _uniform(batch, 0.4, 1.0, generator)
     clips = torch.where(_some(batch, 0.35, generator), darker, clips)
     coarse = functional.avg_pool2d(clips.flatten(0, 1), 2)
-    coarse = functional.interpolate(coarse, scale_factor=2.0, mode="bilinear").view_as(clips)
+    size = clips.shape[-2:]
+    coarse = functional.interpolate(coarse, size, mode="bilinear").view_as(clips)
     clips = torch.where(_some(batch, 0.25, generator), coarse, clips)
     pattern = torch.rand(batch, 1, 3, 2, 2, generator=generator)
     pattern = pattern / pattern.amax((1, 2, 3, 4), keepdim=True)
-    pattern = pattern.repeat(1, 1, 1, clips.shape[-2] // 2, clips.shape[-1] // 2)
+    pattern = pattern.repeat(1, 1, 1, -(-size[0] // 2), -(-size[1] // 2))[..., : size[0], : size[1]]
     clips = torch.where(_some(batch, 0.35, generator), clips * pattern, clips)
     return clips.clamp(0, 1)
 
