@@ -9,8 +9,8 @@ no longer than the time in which one is, and 40 % of a step; ``--overlap never``
 other.
 
 ``--service-latency 1`` asks a service that answers after 1 s instead, with the cache, the retries
-and the ledger of ``demo_service.yaml``. A query is in flight then while it is being written, looked
-up, reserved, sent or answered. The bar: outside 2 % of a step.
+and the ledger of ``demo_service.yaml``, whatever the config asks. A query is in flight then while
+it is being written, looked up, reserved, sent or answered. The bar: outside 2 % of a step.
 """
 
 import argparse
@@ -24,6 +24,7 @@ from typing import Any
 from unittest.mock import patch
 
 import torch
+import yaml
 from lightning.pytorch import LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.cli import LightningCLI
 
@@ -38,6 +39,7 @@ from blackbox_anon.services.transport import Transport
 from blackbox_anon.tasks import ActionRecognition
 
 BLACK_BOX = "black box query"
+SERVICE = "demo_service.yaml"
 REST = "rest (Lightning's loop, data)"
 
 
@@ -72,7 +74,7 @@ def measure_service(
     folder: str,
     latency_s: float,
     *,
-    config: str = "demo_service.yaml",
+    config: str = SERVICE,
     more: Iterable[str] = (),
 ) -> dict[str, Any]:
     """Run the training of a config against a slow service.
@@ -82,7 +84,7 @@ def measure_service(
         steps: Steps that are.
         folder: For logs, cache and ledger.
         latency_s: Time from request to reply.
-        config: ``demo_service.yaml``, or one with the same wrappers.
+        config: Any of the embedded world: the service and its wrappers are ``demo_service.yaml``'s.
         more: Further arguments of the command line.
 
     Returns:
@@ -94,7 +96,8 @@ def measure_service(
         loopback(latency_s) as service,
         patch.object(Transport, "post", requests.timed_coroutine(Transport.post)),
     ):
-        arguments = [*service_arguments(folder, service.base_url), *more]
+        wrapped = f"--model.init_args.mllm={json.dumps(_wrapped_service())}"
+        arguments = [wrapped, *service_arguments(folder, service.base_url), *more]
         cli = demo(warmup + steps, folder, config, arguments)
         task = cli.model
         assert isinstance(task.mllm, AbstractAsyncMLLM)
@@ -118,6 +121,12 @@ def measure_service(
         "outside_cpu_ms_per_step": 1000 * clock.seconds["thread"] / steps,
         "off_the_wire_share": 1 - clock.seconds["on the wire"] / total,
     }
+
+
+def _wrapped_service() -> dict[str, Any]:
+    config = yaml.safe_load(Path(find_config(SERVICE)).read_text(encoding="utf-8"))
+    wrapped: dict[str, Any] = config["model"]["init_args"]["mllm"]
+    return wrapped
 
 
 def service_arguments(folder: str, base_url: str) -> list[str]:
@@ -240,7 +249,7 @@ def main() -> None:
     parser.add_argument("--overlap", default="auto", help="of the task; never: one after the other")
     parser.add_argument("--warmup", type=int, default=10, help="steps that are not counted")
     parser.add_argument("--steps", type=int, default=60, help="steps that are")
-    parser.add_argument("--config", help="demo.yaml, or demo_service.yaml with a service")
+    parser.add_argument("--config", help=f"demo.yaml, or {SERVICE} with a service")
     parser.add_argument("--json", type=Path, default=None, help="also write the figures here")
     args = parser.parse_args()
     keep_memory()  # as the command line does
@@ -255,7 +264,7 @@ def main() -> None:
                 args.steps,
                 folder,
                 args.service_latency,
-                config=args.config or "demo_service.yaml",
+                config=args.config or SERVICE,
                 more=more,
             )
     _print(found)

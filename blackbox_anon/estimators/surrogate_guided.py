@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Iterator
 from dataclasses import replace
 
 import torch
@@ -13,7 +14,8 @@ from typing_extensions import override
 
 from blackbox_anon.arguments import require
 from blackbox_anon.estimators.abstract import AbstractEstimator, Estimate
-from blackbox_anon.estimators.problem import Asked, BlackBoxProblem
+from blackbox_anon.estimators.overhearing import Heard, asked_classes, overhear
+from blackbox_anon.estimators.problem import BlackBoxProblem
 from blackbox_anon.estimators.wrapping import AbstractWrappingEstimator
 from blackbox_anon.surrogates import AbstractSurrogate
 
@@ -27,8 +29,8 @@ class SurrogateGuided(AbstractWrappingEstimator):
     But whoever trains an anonymizer knows the task: there are raw frames with labels, and a small
     model that answers as the black box does on most of them costs no query. What it does not know
     is how the black box takes anonymized frames, and that is what every paid answer tells: the
-    surrogate learns, after each step, to give each version that was asked about the loss it was
-    found to have. So the step is
+    surrogate learns to give each version that was asked about the loss it was found to have. So
+    the step is
 
     .. math:: g = w\,\nabla S(\theta) + \hat\nabla L(\theta)
 
@@ -37,8 +39,10 @@ class SurrogateGuided(AbstractWrappingEstimator):
 
     The surrogate is told a loss and not the answer, so any estimator and any scorer will do whose
     loss is a cross-entropy :math:`L = -\log p`: with ``q`` what it gives to the right class, it
-    goes down the cross-entropy between ``q`` and :math:`e^{-L}`, by Adam. A query that failed tells
-    it nothing. On several processes all learn from all answers, and stay equal.
+    goes down the cross-entropy between ``q`` and :math:`e^{-L}`, by Adam, on the 8-bit frames that
+    were sent. What a step was told is learned in the next one, while its queries are in flight, and
+    counts from the one after it on. A query that failed tells nothing. On several processes all
+    learn from all answers, and stay equal.
 
     Wrap :class:`SkipWhilePrivate` around this, not this around it.
 
@@ -49,11 +53,14 @@ class SurrogateGuided(AbstractWrappingEstimator):
         lr: Learning rate of the surrogate, 0 or more; with 0 it stays as it is.
         share: Share of a batch's samples, in turn, whose surrogate loss is differentiated, in
             ``(0, 1]``.
+        learn_every: The surrogate learns from what was answered about every so manieth sample of a
+            batch, in turn: with 2 it takes half of the time.
 
     Logs:
         Those of the wrapped estimator; ``gradient_norm`` of the sum, ``surrogate_norm`` of the
         surrogate's part, ``surrogate_loss`` (``S``, in nats) and ``surrogate_misfit``, the mean
-        Kullback-Leibler divergence of its ``q`` from the answers, in nats, before it learned them.
+        Kullback-Leibler divergence of its ``q`` from the answers of the step before, in nats, as it
+        is about to learn them (0 where there were none).
 
     Raises:
         ValueError: If an argument is out of its range, or the problem is none of as many classes as
@@ -77,16 +84,20 @@ class SurrogateGuided(AbstractWrappingEstimator):
         weight: float = 1.0,
         lr: float = 1e-3,
         share: float = 1.0,
+        learn_every: int = 1,
     ) -> None:
         super().__init__(estimator)
         require(
             weight=(weight, weight >= 0, "0 or more"),
             lr=(lr, lr >= 0, "0 or more"),
             share=(share, 0 < share <= 1, "in (0, 1]"),
+            learn_every=(learn_every, learn_every >= 1, "1 or more"),
         )
         self.weight, self.lr, self.share = weight, lr, share
+        self.learn_every = learn_every
         self.surrogate = surrogate.eval().requires_grad_(requires_grad=False)
         self._start = copy.deepcopy(surrogate.state_dict())
+        self._told: dict[str, Tensor] | None = None
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
         weights = torch.nn.utils.parameters_to_vector(surrogate.parameters())
         self.register_buffer("moments", torch.zeros_like(weights).repeat(2, 1))
@@ -96,17 +107,29 @@ class SurrogateGuided(AbstractWrappingEstimator):
         self.step.zero_()
         self.moments.zero_()
         self.surrogate.load_state_dict(self._start)
+        self._told = None
         super().reset()
+
+    def get_extra_state(self) -> dict[str, Tensor]:
+        """Return the last step's answers, which are learned in the next one."""
+        return {} if self._told is None else self._told
+
+    def set_extra_state(self, state: dict[str, Tensor]) -> None:
+        """Take them back."""
+        self._told = state or None
 
     @override
     def forward(self, theta: Tensor, problem: BlackBoxProblem) -> Estimate:
         self._require_classes(problem)
-        heard = _Heard()
-        later = problem.later(lambda: self._point(theta, problem))
-        estimate: Estimate = self.estimator(theta, _overheard(problem, heard))
-        loss, gradient = (problem.mean_over_ranks(found) for found in later())
-        misfit = self._learn(heard, problem)
+        heard = Heard(int(self.step), self.learn_every)
+        later = problem.later(lambda: (*self._point(theta, problem), self._lesson(problem)))
+        estimate: Estimate = self.estimator(theta, overhear(problem, heard))
+        loss, gradient, lesson = (problem.mean_over_ranks(found) for found in later())
+        count, misfit, slope = lesson.split([1, 1, len(lesson) - 2])
+        if self.lr > 0 and count > 0:
+            self._descend(slope / count)
         self.step += 1
+        self._told = heard.told()
         pointed = self.weight * gradient
         return replace(
             estimate,
@@ -116,13 +139,13 @@ class SurrogateGuided(AbstractWrappingEstimator):
                 "gradient_norm": torch.linalg.vector_norm(pointed + estimate.gradient),
                 "surrogate_norm": torch.linalg.vector_norm(pointed),
                 "surrogate_loss": loss,
-                "surrogate_misfit": misfit,
+                "surrogate_misfit": (misfit / count.clamp_min(1e-12)).squeeze(0),
             },
         )
 
     def _point(self, theta: Tensor, problem: BlackBoxProblem) -> tuple[Tensor, Tensor]:
         """Return the surrogate's mean loss of the samples whose turn it is, and its gradient."""
-        asked = _asked(problem)
+        asked = asked_classes(problem)
         batch = len(asked.labels)
         count = math.ceil(self.share * batch)
         chosen = (int(self.step) * count + torch.arange(count, device=theta.device)) % batch
@@ -134,30 +157,28 @@ class SurrogateGuided(AbstractWrappingEstimator):
             (gradient,) = torch.autograd.grad(loss, parameters)
         return loss.detach(), gradient
 
-    def _learn(self, heard: "_Heard", problem: BlackBoxProblem) -> Tensor:
-        """Go one step down the misfit to what was answered, and return it, a scalar."""
-        weights = list(self.surrogate.parameters())
-        total = self.moments.new_zeros(2 + self.moments.shape[1])  # count, misfit, gradient
-        frames, labels, losses = heard.answered(self.moments)
-        if len(losses):
-            names = [name for name, _ in self.surrogate.named_parameters()]
-            with torch.enable_grad():
-                copies = [part.detach().requires_grad_() for part in weights]
-                logits = functional_call(
-                    self.surrogate, dict(zip(names, copies, strict=True)), frames
-                )
-                found = misfit(_asked(problem).logit_scale * logits, labels, losses).sum()
-                gradients = torch.autograd.grad(found, copies)
-            total = torch.cat([part.detach().flatten() for part in (found, *gradients)])
-            total = torch.cat([total.new_tensor([len(losses)]), total])
-        total = problem.mean_over_ranks(total)
-        mean = total[1:] / total[0].clamp_min(1e-12)
-        if self.lr > 0 and total[0] > 0:
-            self._descend(weights, mean[1:])
-        return mean[0]
+    def _lesson(self, problem: BlackBoxProblem) -> Tensor:
+        """Return number, summed misfit and its gradient of the last step's answers, in a row."""
+        told = {name: kept.to(self.moments.device) for name, kept in (self._told or {}).items()}
+        if not told or not len(told["losses"]):
+            return self.moments.new_zeros(2 + self.moments.shape[1])
+        weights = {n: part.detach().requires_grad_() for n, part in self._weights()}
+        with torch.enable_grad():
+            frames = told["frames"].to(self.moments) / 255
+            logits = functional_call(self.surrogate, weights, frames)
+            scores = asked_classes(problem).logit_scale * logits
+            total = misfit(scores, told["labels"], told["losses"].to(scores)).sum()
+            gradients = torch.autograd.grad(total, list(weights.values()))
+        count = total.new_tensor(float(len(frames)))
+        return torch.cat([part.detach().flatten() for part in (count, total, *gradients)])
+
+    def _weights(self) -> Iterator[tuple[str, nn.Parameter]]:
+        return self.surrogate.named_parameters()
 
     @torch.no_grad()
-    def _descend(self, weights: list[nn.Parameter], gradient: Tensor) -> None:
+    def _descend(self, gradient: Tensor) -> None:
+        weights = [part for _, part in self._weights()]
+
         def shaped(flat: Tensor) -> list[Tensor]:
             parts = flat.split([part.numel() for part in weights])
             return [part.view_as(own) for part, own in zip(parts, weights, strict=True)]
@@ -179,7 +200,7 @@ class SurrogateGuided(AbstractWrappingEstimator):
         )
 
     def _require_classes(self, problem: BlackBoxProblem) -> None:
-        known, asked = self.surrogate.num_classes, _asked(problem)
+        known, asked = self.surrogate.num_classes, asked_classes(problem)
         if len(asked.classes) != known:
             msg = (
                 f"`surrogate` must know the {len(asked.classes)} classes that are asked about; "
@@ -213,51 +234,3 @@ def misfit(logits: Tensor, labels: Tensor, losses: Tensor) -> Tensor:
     entropy = -torch.special.xlogy(told, told) - torch.special.xlogy(1 - told, 1 - told)
     found: Tensor = -(told * own + (1 - told) * others) - entropy
     return found
-
-
-class _Heard:
-    """What was asked about and answered in a step, version by version."""
-
-    def __init__(self) -> None:
-        self._frames: list[Tensor] = []
-        self._labels: list[Tensor] = []
-        self._losses: list[Tensor] = []
-
-    def add(self, frames: Tensor, labels: Tensor, losses: Tensor) -> None:
-        """Take ``n`` versions of ``b`` samples, shape ``(n * b, ...)``, with ``b`` labels."""
-        self._frames.append(frames.detach())
-        self._labels.append(labels.repeat(len(frames) // len(labels)))
-        self._losses.append(losses.detach())
-
-    def answered(self, like: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Return frames, labels and losses of the queries that did not fail."""
-        if not self._losses:
-            return like.new_zeros(0), like.new_zeros(0), like.new_zeros(0)
-        losses = torch.cat(self._losses).to(like)
-        found = losses.isfinite()
-        frames, labels = torch.cat(self._frames).to(like), torch.cat(self._labels).to(like.device)
-        return frames[found], labels[found], losses[found]
-
-
-def _overheard(problem: BlackBoxProblem, heard: _Heard) -> BlackBoxProblem:
-    """Return the same problem, whose answers are heard."""
-    subset, parts, labels = problem.subset, problem.parts, _asked(problem).labels
-
-    def losses(frames: Tensor) -> Tensor:
-        found = problem.ask(frames)
-        heard.add(frames, labels, found)
-        return found
-
-    return replace(
-        problem,
-        losses=losses,
-        subset=None if subset is None else lambda chosen: _overheard(subset(chosen), heard),
-        parts=None if parts is None else lambda: (_overheard(part, heard) for part in parts()),
-    )
-
-
-def _asked(problem: BlackBoxProblem) -> Asked:
-    if problem.asked is None:
-        msg = "`problem.asked` must say which classes are asked about; found None"
-        raise ValueError(msg)
-    return problem.asked

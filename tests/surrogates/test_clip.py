@@ -28,6 +28,14 @@ def test_order_in_time_counts() -> None:
     assert not torch.allclose(surrogate(clip), surrogate(clip.flip(1)), atol=1e-4)
 
 
+def test_it_looks_at_some_of_the_frames() -> None:
+    whole, clips = ClipSurrogate(5, width=4), torch.rand(2, 5, 3, 16, 16)
+    some = ClipSurrogate(5, width=4, frame_stride=2)
+    some.load_state_dict(whole.state_dict())
+    torch.testing.assert_close(some(clips), whole(clips[:, [0, 2, 4]]))
+    torch.testing.assert_close(some(clips[:, 0]), whole(clips[:, 0]))
+
+
 def test_it_can_be_differentiated() -> None:
     surrogate = ClipSurrogate(3, width=4).double()
     clips = torch.rand(2, 2, 3, 8, 8, dtype=torch.float64, requires_grad=True)
@@ -42,7 +50,7 @@ def test_the_shipped_one_knows_the_actions() -> None:
     world = PeopleWorld("test", length=100, seed=77)  # a world that it was not trained on
     clips = torch.stack([world.frames(i) for i in range(len(world))]).float() / 255
     labels = torch.tensor([world.scene(i).action for i in range(len(world))])
-    surrogate = ClipSurrogate(len(world.classes), weights="peopleworld")
+    surrogate = ClipSurrogate(len(world.classes), frame_stride=2, weights="peopleworld")
     assert (surrogate(clips).argmax(1) == labels).float().mean() > 0.9
 
 
@@ -58,7 +66,9 @@ def test_weights_of_other_classes_are_refused() -> None:
         ClipSurrogate(4, weights="peopleworld")
 
 
-@pytest.mark.parametrize("chosen", [{"num_classes": 1}, {"width": 6}, {"width": 0}])
+@pytest.mark.parametrize(
+    "chosen", [{"num_classes": 1}, {"width": 6}, {"width": 0}, {"frame_stride": 0}]
+)
 def test_arguments_are_checked(chosen: dict[str, int]) -> None:
     (name,) = chosen
     with pytest.raises(ValueError, match=f"`{name}` must be"):
