@@ -16,6 +16,7 @@ from blackbox_anon.cli import main
 from blackbox_anon.configs_path import configs_folder
 from blackbox_anon.mllms import HuggingFaceMLLM
 from blackbox_anon.server import Running, ServiceOptions, serve
+from tests.data import ucf
 from tests.mllms import tiny_video_llava
 
 CONFIGS = sorted(configs_folder().glob("*.yaml"))
@@ -85,6 +86,12 @@ def overlay(
 ) -> Config:
     """Fake roots and weights, small networks, small batches; the rest is the config's own."""
     given = config["model"]["init_args"]
+    if config["model"]["class_path"] == "SurrogateTask":
+        surrogate = small_surrogate(given["surrogate"])
+        return {
+            "model": {"init_args": {"surrogate": surrogate}},
+            "data": data_overlay(config["data"], roots),
+        }
     anonymizer = {"encoder": ENCODER, "encoder_weights": None, "depth": 2, "width": 4}
     model: Config = {"anonymizer": {"init_args": {**anonymizer, "weights": None}}}
     if given["anonymizer"]["init_args"].get("weights") == "peopleworld":
@@ -95,6 +102,9 @@ def overlay(
         if "image_size" in given["reviewer"]["init_args"]:
             reviewer = {"backbone": "test_vit", "pretrained": False, "image_size": 32}
         model["reviewer"] = {"init_args": reviewer}
+    guide = given.get("estimator", {}).get("init_args", {}).get("surrogate")
+    if guide is not None:
+        model["estimator"] = {"init_args": {"surrogate": small_surrogate(guide)}}
     if "OpenAICompatibleMLLM" in str(given.get("mllm")):
         model["mllm"] = at_service(given["mllm"], service)
     if "text_encoder" in str(given.get("scorer")):
@@ -104,6 +114,14 @@ def overlay(
         similarity = {"init_args": {"text_encoder": {"class_path": "CharacterNGramEncoder"}}}
         model["questions"] = {"init_args": {"similarity": similarity}}
     return {"model": {"init_args": model}, "data": data_overlay(config["data"], roots)}
+
+
+def small_surrogate(surrogate: Config) -> Config:
+    """A small one of the fake data's classes, or the shipped one."""
+    if surrogate["init_args"]["num_classes"] != 101:  # the embedded world's
+        return surrogate
+    small = {"num_classes": len(ucf.CLASSES), "width": 4, "weights": None}
+    return {"class_path": "ClipSurrogate", "init_args": small}
 
 
 def data_overlay(data: Config, roots: dict[str, str]) -> Config:

@@ -15,7 +15,7 @@ from typing_extensions import override
 from blackbox_anon.arguments import require
 from blackbox_anon.estimators.abstract import AbstractEstimator, Estimate
 from blackbox_anon.estimators.overhearing import Heard, asked_classes, overhear
-from blackbox_anon.estimators.problem import BlackBoxProblem
+from blackbox_anon.estimators.problem import Asked, BlackBoxProblem
 from blackbox_anon.estimators.wrapping import AbstractWrappingEstimator
 from blackbox_anon.surrogates import AbstractSurrogate
 
@@ -53,6 +53,8 @@ class SurrogateGuided(AbstractWrappingEstimator):
         lr: Learning rate of the surrogate, 0 or more; with 0 it stays as it is.
         share: Share of a batch's samples, in turn, whose surrogate loss is differentiated, in
             ``(0, 1]``.
+        logit_scale: Factor of the surrogate's scores inside the softmax, positive; ``None`` is the
+            task's. A scorer's scores, such as cosines, may want another factor than a surrogate's.
         learn_every: The surrogate learns from what was answered about every so manieth sample of a
             batch, in turn: with 2 it takes half of the time.
 
@@ -84,6 +86,7 @@ class SurrogateGuided(AbstractWrappingEstimator):
         weight: float = 1.0,
         lr: float = 1e-3,
         share: float = 1.0,
+        logit_scale: float | None = None,
         learn_every: int = 1,
     ) -> None:
         super().__init__(estimator)
@@ -91,10 +94,15 @@ class SurrogateGuided(AbstractWrappingEstimator):
             weight=(weight, weight >= 0, "0 or more"),
             lr=(lr, lr >= 0, "0 or more"),
             share=(share, 0 < share <= 1, "in (0, 1]"),
+            logit_scale=(
+                logit_scale,
+                logit_scale is None or logit_scale > 0,
+                "positive or None",
+            ),
             learn_every=(learn_every, learn_every >= 1, "1 or more"),
         )
         self.weight, self.lr, self.share = weight, lr, share
-        self.learn_every = learn_every
+        self.logit_scale, self.learn_every = logit_scale, learn_every
         self.surrogate = surrogate.eval().requires_grad_(requires_grad=False)
         self._start = copy.deepcopy(surrogate.state_dict())
         self._told: dict[str, Tensor] | None = None
@@ -152,8 +160,8 @@ class SurrogateGuided(AbstractWrappingEstimator):
         with torch.enable_grad():
             parameters = theta.detach().clone().requires_grad_()
             frames = problem.some(parameters, chosen)
-            logits = asked.logit_scale * self.surrogate(frames.to(self.moments))
-            loss = functional.cross_entropy(logits, asked.labels.to(logits.device)[chosen])
+            scores = self._scale(asked) * self.surrogate(frames.to(self.moments))
+            loss = functional.cross_entropy(scores, asked.labels.to(scores.device)[chosen])
             (gradient,) = torch.autograd.grad(loss, parameters)
         return loss.detach(), gradient
 
@@ -166,11 +174,14 @@ class SurrogateGuided(AbstractWrappingEstimator):
         with torch.enable_grad():
             frames = told["frames"].to(self.moments) / 255
             logits = functional_call(self.surrogate, weights, frames)
-            scores = asked_classes(problem).logit_scale * logits
+            scores = self._scale(asked_classes(problem)) * logits
             total = misfit(scores, told["labels"], told["losses"].to(scores)).sum()
             gradients = torch.autograd.grad(total, list(weights.values()))
         count = total.new_tensor(float(len(frames)))
         return torch.cat([part.detach().flatten() for part in (count, total, *gradients)])
+
+    def _scale(self, asked: Asked) -> float:
+        return asked.logit_scale if self.logit_scale is None else self.logit_scale
 
     def _weights(self) -> Iterator[tuple[str, nn.Parameter]]:
         return self.surrogate.named_parameters()

@@ -87,6 +87,13 @@ def test_a_surrogate_that_knows_all_gives_the_gradient(logit_scale: float) -> No
     assert again.logs["surrogate_misfit"].abs() < 1e-4  # it sees 8 bits, this black box all
 
 
+def test_its_scores_may_want_another_scale_than_the_tasks() -> None:
+    problem = known(Linear(1), logit_scale=100.0)
+    own = SurrogateGuided(Nothing(), Linear(1), logit_scale=2.0)(SEVEN, problem)
+    wanted = truth(Linear(1), known(Linear(1), logit_scale=2.0))
+    torch.testing.assert_close(own.gradient, wanted)
+
+
 def test_what_is_estimated_is_added() -> None:
     problem = known(Linear(1))
     estimate = SurrogateGuided(make_active(), Linear(2), weight=0.7)(SEVEN, problem)
@@ -370,7 +377,8 @@ def test_a_loss_of_nothing_has_a_finite_slope() -> None:
 
 
 @pytest.mark.parametrize(
-    "chosen", [{"weight": -1.0}, {"lr": -0.1}, {"share": 0.0}, {"learn_every": 0}]
+    "chosen",
+    [{"weight": -1.0}, {"lr": -0.1}, {"share": 0.0}, {"learn_every": 0}, {"logit_scale": 0.0}],
 )
 def test_arguments_are_checked(chosen: dict[str, float]) -> None:
     (name,) = chosen
