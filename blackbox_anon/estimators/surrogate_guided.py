@@ -42,7 +42,7 @@ class SurrogateGuided(AbstractWrappingEstimator):
     goes down the cross-entropy between ``q`` and :math:`e^{-L}`, by Adam, on the 8-bit frames that
     were sent. What a step was told is learned in the next one, while its queries are in flight, and
     counts from the one after it on. A query that failed tells nothing. On several processes all
-    learn from all answers, and stay equal.
+    learn from all answers, and stay equal; a checkpoint keeps what the first of them was told last.
 
     Wrap :class:`SkipWhilePrivate` around this, not this around it.
 

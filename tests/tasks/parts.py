@@ -80,7 +80,10 @@ def assert_same_state(first: torch.nn.Module, second: torch.nn.Module) -> None:
     assert_equal(first.state_dict(), second.state_dict())
 
 
-def assert_equal(ours: Mapping[str, Tensor], theirs: Mapping[str, Tensor]) -> None:
+def assert_equal(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> None:
     assert ours.keys() == theirs.keys()
-    for name, tensor in ours.items():
-        assert torch.equal(tensor, theirs[name]), f"{name}: {tensor} and {theirs[name]}"
+    for name, value in ours.items():
+        if isinstance(value, Mapping):
+            assert_equal(value, theirs[name])
+        else:
+            assert torch.equal(value, theirs[name]), f"{name}: {value} and {theirs[name]}"

@@ -13,11 +13,19 @@ from blackbox_anon.estimators import (
     CriticalHistory,
     CriticalHistorySPSA,
     OutputSpaceSPSA,
+    SurrogateGuided,
 )
+from blackbox_anon.surrogates import ClipSurrogate
 from blackbox_anon.tasks import ActionRecognition
 from tests.tasks.parts import assert_same_state, make_data, make_task, make_trainer
 
 Make = Callable[[], AbstractEstimator]
+
+
+def surrogate_guided() -> SurrogateGuided:
+    torch.manual_seed(3)
+    inner = OutputSpaceSPSA(history=CriticalHistory(0, capacity=2))
+    return SurrogateGuided(inner, ClipSurrogate(10, width=4))
 
 
 def run(
@@ -41,8 +49,9 @@ def run(
     [
         lambda: CriticalHistorySPSA(0.05, capacity=2),
         lambda: OutputSpaceSPSA(history=CriticalHistory(0, capacity=2)),
+        lambda: surrogate_guided(),
     ],
-    ids=["critical", "output-space"],
+    ids=["critical", "output-space", "surrogate"],
 )
 def test_stopped_and_resumed_is_the_same_run_bit_for_bit(make: Make, tmp_path: Path) -> None:
     straight = run(tmp_path / "straight", make, 2)

@@ -9,9 +9,15 @@ from torch import Tensor
 from blackbox_anon.callbacks import CollapseGuard, HistoryRecorder
 from blackbox_anon.checkpoints import ExactResume
 from blackbox_anon.errors import BudgetExhaustedError
-from blackbox_anon.estimators import CriticalHistory, CriticalHistorySPSA, OutputSpaceSPSA
+from blackbox_anon.estimators import (
+    CriticalHistory,
+    CriticalHistorySPSA,
+    OutputSpaceSPSA,
+    SurrogateGuided,
+)
 from blackbox_anon.ledger import read_summary
 from blackbox_anon.mllms import BudgetedMLLM
+from blackbox_anon.surrogates import ClipSurrogate
 from blackbox_anon.tasks import ActionRecognition, FailurePolicy
 from tests.mllms_fakes import FlakyMLLM
 from tests.tasks.parts import B, RecordingMLLM, make_data, make_task, make_trainer
@@ -31,7 +37,8 @@ def fit(task: ActionRecognition, folder: Path) -> dict[str, Tensor]:
         limit_val_batches=1.0,
     )
     trainer.fit(task, make_data(train_clips=4 * STEPS, val_clips=4))
-    return {name: tensor.clone() for name, tensor in task.state_dict().items()}
+    state = task.state_dict().items()
+    return {name: value.clone() for name, value in state if isinstance(value, Tensor)}
 
 
 def train(rank: int, folder: Path) -> dict[str, dict[str, Any]]:
@@ -39,6 +46,7 @@ def train(rank: int, folder: Path) -> dict[str, dict[str, Any]]:
     for name, estimator in (
         ("critical", CriticalHistorySPSA(0.05, capacity=2)),
         ("output-space", OutputSpaceSPSA(history=CriticalHistory(0, capacity=2))),
+        ("surrogate", SurrogateGuided(OutputSpaceSPSA(), ClipSurrogate(10, width=4))),
     ):
         mllm = RecordingMLLM()
         task = make_task(mllm, estimator=estimator)
@@ -109,7 +117,7 @@ def test_ranks_agree_after_every_step(tmp_path: Path) -> None:
         assert read_summary(tmp_path / name / "ledger.db").attempts() == cap
     assert first["capped"]["saved"] == ["resume-step=00000001.ckpt"]
     assert_overlapping_ranks_agree(first["overlapping"], second["overlapping"])
-    for name in ("critical", "output-space"):
+    for name in ("critical", "output-space", "surrogate"):
         ours, theirs = first[name], second[name]
         assert not torch.equal(ours["asked"], theirs["asked"]), "both ranks read the same clips"
         assert_equal_but_for_own_batches(ours["state"], theirs["state"])
