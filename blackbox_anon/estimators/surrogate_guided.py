@@ -4,6 +4,7 @@ import copy
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import Self
 
 import torch
 from torch import Tensor, nn
@@ -118,6 +119,12 @@ class SurrogateGuided(AbstractWrappingEstimator):
         self._told = None
         super().reset()
 
+    @override
+    def train(self, mode: bool = True) -> Self:
+        super().train(mode)
+        self.surrogate.eval()  # no dropout, whoever trains
+        return self
+
     def get_extra_state(self) -> dict[str, Tensor]:
         """Return the last step's answers, which are learned in the next one."""
         return {} if self._told is None else self._told
@@ -133,7 +140,7 @@ class SurrogateGuided(AbstractWrappingEstimator):
         later = problem.later(lambda: (*self._point(theta, problem), self._lesson(problem)))
         estimate: Estimate = self.estimator(theta, overhear(problem, heard))
         loss, gradient, lesson = (problem.mean_over_ranks(found) for found in later())
-        count, misfit, slope = lesson.split([1, 1, len(lesson) - 2])
+        count, missed, slope = lesson.split([1, 1, len(lesson) - 2])
         if self.lr > 0 and count > 0:
             self._descend(slope / count)
         self.step += 1
@@ -147,7 +154,7 @@ class SurrogateGuided(AbstractWrappingEstimator):
                 "gradient_norm": torch.linalg.vector_norm(pointed + estimate.gradient),
                 "surrogate_norm": torch.linalg.vector_norm(pointed),
                 "surrogate_loss": loss,
-                "surrogate_misfit": (misfit / count.clamp_min(1e-12)).squeeze(0),
+                "surrogate_misfit": (missed / count.clamp_min(1e-12)).squeeze(0),
             },
         )
 

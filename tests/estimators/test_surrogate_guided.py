@@ -350,6 +350,12 @@ def test_reset_forgets_what_was_learned() -> None:
     torch.testing.assert_close(guided.state_dict(), before)
 
 
+def test_a_surrogate_is_never_in_training_mode() -> None:
+    guided = SurrogateGuided(Nothing(), Linear(2)).train()
+    assert guided.training
+    assert not any(part.training for part in guided.surrogate.modules())
+
+
 def test_nothing_of_it_is_trained_by_others() -> None:
     assert not any(p.requires_grad for p in SurrogateGuided(Nothing(), Linear(2)).parameters())
 
