@@ -92,6 +92,9 @@ def asked_classes(problem: BlackBoxProblem) -> Asked:
         ValueError: If the problem does not say.
     """
     if problem.asked is None:
-        msg = "`problem.asked` must say which classes are asked about; found None"
+        msg = (
+            "`problem.asked` must say which classes are asked about: a surrogate answers no other "
+            "questions; found None"
+        )
         raise ValueError(msg)
     return problem.asked

@@ -109,6 +109,15 @@ def test_needs_the_question(mllm: HuggingFaceMLLM, problem: BlackBoxProblem) -> 
         WhiteBox(mllm)(THETA, replace(problem, asked=None))
 
 
+def test_refuses_the_loss_of_another_scorer(
+    mllm: HuggingFaceMLLM, problem: BlackBoxProblem
+) -> None:
+    assert problem.asked is not None
+    retrieved = replace(problem.asked, first_tokens=False)
+    with pytest.raises(ValueError, match=r"`problem.asked.first_tokens` must be True.*found False"):
+        WhiteBox(mllm)(THETA, replace(problem, asked=retrieved))
+
+
 def test_classes_must_differ_in_their_first_token(
     mllm: HuggingFaceMLLM, problem: BlackBoxProblem
 ) -> None:

@@ -1,5 +1,6 @@
 """A local model learns the task from raw clips."""
 
+import copy
 from pathlib import Path
 
 import pytest
@@ -7,10 +8,18 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import nn
 
+from blackbox_anon.estimators import SPSA, SurrogateGuided
+from blackbox_anon.scorers import (
+    AbstractScorer,
+    CharacterNGramEncoder,
+    LogprobScorer,
+    RetrievalScorer,
+)
 from blackbox_anon.surrogates import ClipSurrogate
 from blackbox_anon.tasks import SurrogateTask
 from blackbox_anon.world import PeopleWorldDataModule
 from blackbox_anon.world.training import surrogate as shipping
+from tests.tasks.parts import make_data, make_task, make_trainer
 
 CLASSES = 10
 
@@ -130,3 +139,22 @@ def test_its_checkpoint_is_a_surrogates_weights(
     shipping.main()
     shipped = ClipSurrogate(CLASSES, weights=str(tmp_path / "surrogate.safetensors"))
     torch.testing.assert_close(shipped.state_dict(), again.state_dict(), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("scorer", [LogprobScorer(), RetrievalScorer(CharacterNGramEncoder())])
+def test_a_task_of_classes_tells_a_surrogate_what_is_asked(
+    scorer: AbstractScorer, tmp_path: Path
+) -> None:
+    guided = SurrogateGuided(SPSA(0.05), ClipSurrogate(CLASSES, width=4))
+    task = make_task(scorer=scorer, estimator=guided)
+    before = copy.deepcopy(guided.surrogate.state_dict())
+    make_trainer(tmp_path).fit(task, make_data())
+    assert task.scalars["train/surrogate_norm"] > 0
+    assert task.scalars["train/surrogate_misfit"] > 0
+    assert not torch.equal(guided.surrogate.state_dict()["head.weight"], before["head.weight"])
+
+
+def test_without_classes_there_is_no_surrogate() -> None:
+    task = make_task(estimator=SPSA(0.05))
+    batch = {"frames": torch.rand(2, 2, 3, 32, 32), "question": ["?", "?"], "name": ["a", "b"]}
+    assert task.asked(batch) is None  # type: ignore[arg-type]  # a batch of questions
