@@ -94,14 +94,22 @@ def test_the_same_seed_gives_the_same_weights(tmp_path: Path) -> None:
     assert not torch.equal(runs[0], runs[2])  # clips were varied in another way
 
 
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> SurrogateTask:
+    task, fit = make(), trainer(tmp_path_factory.mktemp("fit"), 1)
+    fit.limit_val_batches = 0
+    fit.fit(task, data())
+    return task
+
+
 @pytest.mark.parametrize("size", [(16, 16), (17, 15)])
 @pytest.mark.parametrize("frames", [None, 3])
 @pytest.mark.parametrize("share", [0.0, 0.5, 1.0])
 def test_clips_are_varied_within_their_range(
-    size: tuple[int, int], frames: int | None, share: float, tmp_path: Path
+    size: tuple[int, int], frames: int | None, share: float, fitted: SurrogateTask
 ) -> None:
-    task = make(share=share)
-    trainer(tmp_path, 1).fit(task, data())
+    task = fitted
+    task.distorted_share = share
     clips = torch.rand(4, *([] if frames is None else [frames]), 3, *size)
     varied = task.vary(clips)
     assert varied.shape == clips.shape
