@@ -25,11 +25,6 @@ RADIUS = 0.01  # as in demo.yaml; at the paper's 0.005 rounding to 8 bits swallo
 CORRECTION = 0.1
 """Share of the paid estimate in a guided step, as in demo_fast.yaml."""
 
-SURROGATE_WEIGHT = 0.3
-"""Less than in the demo (1), where Adam averages over steps and the surrogate soon knows the
-anonymizer: on seeds that only the search uses, 0, 0.3 and 1 reached the middle target after 1.25,
-0.5 and 1.25 calls a clip, and held it after 1.25, 0.75 and 1.25."""
-
 UNSURROGATED = 0.025
 """Share of the paid estimate without a surrogate. What is paid for is mostly noise, and a step is
 better off with little of it: on the same seeds 0.2, 0.05, 0.025 and 0 reached the middle target
@@ -65,7 +60,7 @@ def _by_surrogate(seed: int, correction: float) -> SurrogateGuided:
     paid = ActiveSubspaceSPSA(0.04, rank=4, sketch="changes", clip_quantile=0.9, seed=seed)
     surrogate = ClipSurrogate(len(PeopleWorld.classes), frame_stride=2, weights="peopleworld")
     guided = FidelityGuided(paid, correction=correction, share=1.0)
-    return SurrogateGuided(guided, surrogate, weight=SURROGATE_WEIGHT)
+    return SurrogateGuided(guided, surrogate)
 
 
 def _guided(seed: int, correction: float) -> FidelityGuided:
