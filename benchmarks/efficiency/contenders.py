@@ -7,6 +7,7 @@ from blackbox_anon.estimators import (
     SPSAGC,
     AbstractEstimator,
     ActiveSubspaceSPSA,
+    AdaptiveAllocation,
     CriticalHistorySPSA,
     FidelityGuided,
     OutputSpaceSPSA,
@@ -24,6 +25,9 @@ RADIUS = 0.01  # as in demo.yaml; at the paper's 0.005 rounding to 8 bits swallo
 
 CORRECTION = 0.1
 """Share of the paid estimate in a guided step, as in demo_fast.yaml."""
+
+ASKED_SHARE = 0.5
+"""Share of a batch that is asked, where a surrogate points for all of it."""
 
 UNSURROGATED = 0.025
 """Share of the paid estimate without a surrogate. What is paid for is mostly noise, and a step is
@@ -59,7 +63,8 @@ def contenders(mllm: HuggingFaceMLLM) -> dict[str, Callable[[int], AbstractEstim
 def _by_surrogate(seed: int, correction: float) -> SurrogateGuided:
     paid = ActiveSubspaceSPSA(0.04, rank=4, sketch="changes", clip_quantile=0.9, seed=seed)
     surrogate = ClipSurrogate(len(PeopleWorld.classes), frame_stride=2, weights="peopleworld")
-    guided = FidelityGuided(paid, correction=correction, share=1.0)
+    half = AdaptiveAllocation(paid, share=ASKED_SHARE, seed=seed)
+    guided = FidelityGuided(half, correction=correction, share=1.0)
     return SurrogateGuided(guided, surrogate)
 
 

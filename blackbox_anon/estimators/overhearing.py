@@ -1,13 +1,23 @@
 """Keep what a batch was found to lose, whoever asks about it, and in whatever parts."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from blackbox_anon.estimators.problem import Asked, BlackBoxProblem
 from blackbox_anon.mllms import to_uint8
+
+
+@dataclass(frozen=True, kw_only=True)
+class _Sent:
+    """Versions of samples: 8-bit frames, labels, numbers of the samples, rows in the question."""
+
+    frames: Tensor
+    labels: Tensor
+    samples: Tensor
+    rows: Tensor
 
 
 class Heard:
@@ -25,22 +35,34 @@ class Heard:
         self._losses: list[Tensor] = []
         self._samples: list[Tensor] = []
 
-    def add(self, frames: Tensor, losses: Tensor, labels: Tensor, first: int) -> None:
-        """Take ``n`` versions of ``b`` samples, shape ``(n * b, ...)``, with ``b`` labels.
+    def sent(self, frames: Tensor, labels: Tensor, first: int) -> "_Sent":
+        """Keep what is about to be asked, of the samples whose turn it is; no answer is needed.
 
-        The first of these samples is the batch's sample number ``first``.
+        Args:
+            frames: ``n`` versions of ``b`` samples, shape ``(n * b, ...)``.
+            labels: Of the samples, shape ``(b,)``.
+            first: Number of the first of these samples within the batch.
         """
-        size = len(labels)
-        rows = torch.arange(len(losses), device=losses.device)
-        samples = first + rows % size
-        chosen = ((samples + self._turn) % self._every == 0) & losses.isfinite()
-        rows = rows[chosen]
-        if not len(rows):
-            return
-        self._samples.append(samples[chosen])
-        self._frames.append(to_uint8(frames.detach()[rows.to(frames.device)]))
-        self._labels.append(labels[(rows % size).to(labels.device)])
-        self._losses.append(losses.detach()[rows])
+        rows = torch.arange(len(frames), device=labels.device)
+        samples = first + rows % len(labels)
+        listened = (samples + self._turn) % self._every == 0
+        rows = rows[listened]
+        kept = frames.detach()[rows.to(frames.device)]
+        return _Sent(
+            frames=to_uint8(kept) if len(kept) else kept.to(torch.uint8),
+            labels=labels[rows % len(labels)],
+            samples=samples[listened],
+            rows=rows,
+        )
+
+    def add(self, sent: "_Sent", losses: Tensor) -> None:
+        """Take the answers to what was sent, shape ``(n * b,)``; NaN is none."""
+        found = losses.detach()[sent.rows.to(losses.device)]
+        answered = found.isfinite()
+        self._losses.append(found[answered])
+        self._samples.append(sent.samples[answered.to(sent.samples.device)])
+        self._labels.append(sent.labels[answered.to(sent.labels.device)])
+        self._frames.append(sent.frames[answered.to(sent.frames.device)])
 
     def told(self) -> dict[str, Tensor] | None:
         """Return ``frames`` (uint8), ``labels`` and ``losses`` of the queries that did not fail.
@@ -66,8 +88,9 @@ def overhear(problem: BlackBoxProblem, heard: Heard, first: int = 0) -> BlackBox
     subset, parts, labels = problem.subset, problem.parts, asked_classes(problem).labels
 
     def losses(frames: Tensor) -> Tensor:
+        sent = heard.sent(frames, labels, first)
         found = problem.ask(frames)
-        heard.add(frames, found, labels, first)
+        heard.add(sent, found)
         return found
 
     return replace(
