@@ -64,7 +64,7 @@ def test_samples_are_anonymized_with_parameters_of_their_own(tmp_path: Path) -> 
     torch.testing.assert_close(quick, slow, rtol=1e-5, atol=1e-6)
 
 
-def test_what_is_asked_is_known_for_first_tokens_only(tmp_path: Path) -> None:
+def test_what_is_asked_is_known_and_whether_by_first_tokens(tmp_path: Path) -> None:
     batch = utility_batch()
     task = make_task()
     make_trainer(tmp_path, max_epochs=0).fit(task, make_data())
@@ -73,5 +73,8 @@ def test_what_is_asked_is_known_for_first_tokens_only(tmp_path: Path) -> None:
     assert list(asked.prompts) == [task.prompt] * B
     assert list(asked.classes) == task.classes
     assert torch.equal(asked.labels, batch["label"])
-    retrieving = make_task(scorer=RetrievalScorer(CharacterNGramEncoder()))
-    assert retrieving.asked(batch) is None
+    assert asked.first_tokens
+    retrieving = make_task(scorer=RetrievalScorer(CharacterNGramEncoder()), classes=task.classes)
+    found = retrieving.asked(batch)
+    assert found is not None
+    assert not found.first_tokens
