@@ -31,8 +31,8 @@ ASKED_SHARE = 0.5
 
 UNSURROGATED = 0.025
 """Share of the paid estimate without a surrogate. What is paid for is mostly noise, and a step is
-better off with little of it: on the same seeds 0.2, 0.05, 0.025 and 0 reached the middle target
-after 2.75, 1, 0.75 and 0.4 calls a clip."""
+better off with little of it: on seeds that only the search uses 0.2, 0.05, 0.025 and 0 reached the
+middle target after 2.75, 1, 0.75 and 0.4 calls a clip."""
 
 OURS, PAPER, SPSA_NAME, LIMIT = "ours", "paper", "spsa", "white box"
 

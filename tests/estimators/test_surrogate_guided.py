@@ -50,6 +50,26 @@ def known(
     return replace(problem, losses=losses, asked=asked)
 
 
+def samples_of(
+    whole: BlackBoxProblem, black_box: AbstractSurrogate, chosen: Tensor
+) -> BlackBoxProblem:
+    """Some samples of a batch, posed by themselves."""
+    assert whole.asked is not None
+    labels = whole.asked.labels[chosen]
+    asked = replace(whole.asked, labels=labels, prompts=["?"] * len(chosen))
+
+    def losses(frames: Tensor) -> Tensor:
+        several = labels.repeat(len(frames) // len(labels))
+        return functional.cross_entropy(black_box(frames), several, reduction="none").detach()
+
+    return replace(
+        whole,
+        anonymize=lambda theta: whole.anonymize(theta)[chosen],
+        losses=losses,
+        asked=asked,
+    )
+
+
 def truth(black_box: AbstractSurrogate, problem: BlackBoxProblem) -> Tensor:
     theta = SEVEN.clone().requires_grad_()
     assert problem.asked is not None
@@ -218,20 +238,7 @@ def test_processes_learn_from_all_answers_and_stay_equal() -> None:
         alone(SEVEN, whole)
 
     def half(rows: slice) -> BlackBoxProblem:
-        assert whole.asked is not None
-        labels = LABELS[rows]
-        asked = replace(whole.asked, labels=labels, prompts=["?"] * 2)
-
-        def losses(frames: Tensor) -> Tensor:
-            several = labels.repeat(len(frames) // 2)
-            return functional.cross_entropy(box(frames), several, reduction="none").detach()
-
-        return replace(
-            whole,
-            anonymize=lambda theta: whole.anonymize(theta)[rows],
-            losses=losses,
-            asked=asked,
-        )
+        return samples_of(whole, box, torch.arange(4)[rows])
 
     kept: list[list[Tensor]] = [[], []]
     for rank, rows in enumerate([slice(0, 2), slice(2, 4)]):
@@ -302,21 +309,7 @@ def test_a_part_of_a_batch_teaches_too() -> None:
     problem = replace(known(Linear(1)), names=list("abcd"))
 
     def subset(chosen: Tensor) -> BlackBoxProblem:
-        assert problem.asked is not None
-        labels = problem.asked.labels[chosen]
-        asked = replace(problem.asked, labels=labels, prompts=["?"] * len(chosen))
-        box = Linear(1)
-
-        def losses(frames: Tensor) -> Tensor:
-            several = labels.repeat(len(frames) // len(labels))
-            return functional.cross_entropy(box(frames), several, reduction="none").detach()
-
-        return replace(
-            problem,
-            anonymize=lambda theta: problem.anonymize(theta)[chosen],
-            losses=losses,
-            asked=asked,
-        )
+        return samples_of(problem, Linear(1), chosen)
 
     guided = SurrogateGuided(AdaptiveAllocation(SPSA(0.05), share=0.5, memory=64), Linear(2))
     guided(SEVEN, replace(problem, subset=subset))
