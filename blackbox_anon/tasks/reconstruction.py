@@ -7,12 +7,12 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 from torch.nn import functional
 from torch.optim import Adam
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 from typing_extensions import override
 
 from blackbox_anon.anonymizers import UNetAnonymizer
 from blackbox_anon.arguments import require
 from blackbox_anon.reviewers.evidence import AttributeEvidence
+from blackbox_anon.tasks.one_cycle import one_cycle
 from blackbox_anon.types import PairBatch, PrivacyBatch, UtilityBatch
 
 
@@ -70,10 +70,8 @@ class ReconstructionTask(LightningModule):
 
     @override
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        optimizer = self.optimizer([*self.anonymizer.parameters(), *self.evidence.parameters()])
-        steps = int(self.trainer.estimated_stepping_batches)
-        schedule: LRScheduler = OneCycleLR(optimizer, optimizer.param_groups[0]["lr"], steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        parameters = [*self.anonymizer.parameters(), *self.evidence.parameters()]
+        return one_cycle(self.optimizer(parameters), self.trainer)
 
     @override
     def training_step(self, batch: PairBatch, batch_idx: int) -> Tensor:

@@ -7,12 +7,12 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn import functional
 from torch.optim import AdamW
-from torch.optim.lr_scheduler import LRScheduler, OneCycleLR
 from typing_extensions import override
 
 from blackbox_anon.arguments import require
 from blackbox_anon.surrogates import AbstractSurrogate
 from blackbox_anon.tasks.abstract import UTILITY_LOADER
+from blackbox_anon.tasks.one_cycle import one_cycle
 from blackbox_anon.types import PairBatch, UtilityBatch
 from blackbox_anon.world.training.augmentation import augment, distort
 
@@ -71,10 +71,7 @@ class SurrogateTask(LightningModule):
 
     @override
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
-        optimizer = self.optimizer(self.surrogate.parameters())
-        steps = int(self.trainer.estimated_stepping_batches)
-        schedule: LRScheduler = OneCycleLR(optimizer, optimizer.param_groups[0]["lr"], steps)
-        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+        return one_cycle(self.optimizer(self.surrogate.parameters()), self.trainer)
 
     def vary(self, frames: Tensor) -> Tensor:
         """Vary clips ``(B, T, 3, H, W)`` or images ``(B, 3, H, W)``; each step draws anew.

@@ -18,7 +18,7 @@ from blackbox_anon.estimators import (
     FidelityGuided,
     SurrogateGuided,
 )
-from blackbox_anon.estimators.surrogate_guided import misfit
+from blackbox_anon.estimators.functional import misfit
 from blackbox_anon.mllms import to_uint8
 from blackbox_anon.surrogates import AbstractSurrogate
 from tests import properties

@@ -21,6 +21,7 @@ from blackbox_anon.estimators.functional.enhancement import (
     guarded_cosine,
     step_indicator,
 )
+from blackbox_anon.estimators.functional.misfit import misfit
 from blackbox_anon.estimators.functional.patterns import Basis, axis_basis, patterns
 from blackbox_anon.estimators.functional.schedules import power_decay
 from blackbox_anon.estimators.functional.selection import (
@@ -39,6 +40,7 @@ __all__ = [
     "gaussian",
     "guarded_cosine",
     "importance_scores",
+    "misfit",
     "oldest_slot",
     "patterns",
     "power_decay",
