@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from torch.utils._pytree import tree_leaves
+from torch.utils._pytree import tree_map
 from torch.utils.data import DataLoader
 from typing_extensions import override
 
@@ -54,13 +54,15 @@ class ResumableLoader(DataLoader[Any]):
         """Begin the next pass there, if it is one of the same epoch."""
         self._entered = (state_dict["epoch"], state_dict["batches"])
 
-    def read_ahead(self) -> None:
+    def read_ahead(self) -> object:
         """Read the batch that the current pass gives next, unless it is read.
 
         What goes wrong is raised when its turn comes.
+
+        Returns:
+            The batch, which is still to be given, or ``None`` where there is none.
         """
-        if self._reader is not None:
-            self._reader.read()
+        return None if self._reader is None else self._reader.read()
 
     @property
     def _order(self) -> EpochSampler:
@@ -82,12 +84,18 @@ class ResumableLoader(DataLoader[Any]):
             yield batch
 
 
-def read_ahead(loaders: object) -> None:
+def read_ahead(loaders: object) -> object:
     """Have resumable loaders read their next batch.
 
     Args:
         loaders: A loader, or a collection of them as a trainer takes it; others are left alone.
+
+    Returns:
+        The batches, which are still to be given, collected as the loaders are; ``None`` for others.
     """
-    for loader in tree_leaves(loaders):
-        if isinstance(loader, ResumableLoader):
-            loader.read_ahead()
+
+    def read(loader: object) -> object:
+        return loader.read_ahead() if isinstance(loader, ResumableLoader) else None
+
+    found: object = tree_map(read, loaders)
+    return found

@@ -117,10 +117,10 @@ class FidelityGuided(AbstractWrappingEstimator):
         hear(heard)
 
         def losses(frames: Tensor) -> Tensor:
+            accounted = problem.later(lambda: self.weight * distances(frames, raw))
             found = problem.ask(frames)
-            accounted = self.weight * distances(frames, raw).to(found)
-            heard.add(found, accounted)
-            return found - accounted
+            heard.add(found, accounted().to(found))
+            return found - accounted().to(found)
 
         return replace(
             problem,

@@ -30,10 +30,7 @@ class Heard:
 
     def __init__(self, turn: int, every: int) -> None:
         self._turn, self._every = turn, every
-        self._frames: list[Tensor] = []
-        self._labels: list[Tensor] = []
-        self._losses: list[Tensor] = []
-        self._samples: list[Tensor] = []
+        self._heard: list[tuple[_Sent, Tensor]] = []
 
     def sent(self, frames: Tensor, labels: Tensor, first: int) -> "_Sent":
         """Keep what is about to be asked, of the samples whose turn it is; no answer is needed.
@@ -57,24 +54,25 @@ class Heard:
 
     def add(self, sent: "_Sent", losses: Tensor) -> None:
         """Take the answers to what was sent, shape ``(n * b,)``; NaN is none."""
-        found = losses.detach()[sent.rows.to(losses.device)]
-        answered = found.isfinite()
-        self._losses.append(found[answered])
-        self._samples.append(sent.samples[answered.to(sent.samples.device)])
-        self._labels.append(sent.labels[answered.to(sent.labels.device)])
-        self._frames.append(sent.frames[answered.to(sent.frames.device)])
+        self._heard.append((sent, losses.detach()))
 
     def told(self) -> dict[str, Tensor] | None:
         """Return ``frames`` (uint8), ``labels`` and ``losses`` of the queries that did not fail.
 
         Sample by sample, so that their order does not depend on the parts they were asked in.
         """
-        if not self._losses:
+        if not self._heard:
             return None
-        order = torch.cat(self._samples).argsort(stable=True)
-        kept = {"frames": self._frames, "labels": self._labels, "losses": self._losses}
-        cat = {name: torch.cat(parts) for name, parts in kept.items()}
-        return {name: values[order.to(values.device)] for name, values in cat.items()}
+        losses = torch.cat([found[sent.rows.to(found.device)] for sent, found in self._heard])
+        samples = torch.cat([sent.samples for sent, _ in self._heard])
+        order = samples.argsort(stable=True)
+        order = order[losses.isfinite().to(order.device)[order]]
+        kept = {
+            "frames": torch.cat([sent.frames for sent, _ in self._heard]),
+            "labels": torch.cat([sent.labels for sent, _ in self._heard]),
+            "losses": losses,
+        }
+        return {name: values[order.to(values.device)] for name, values in kept.items()}
 
 
 def overhear(problem: BlackBoxProblem, heard: Heard, first: int = 0) -> BlackBoxProblem:

@@ -16,12 +16,17 @@ from typing_extensions import override
 from blackbox_anon.arguments import require
 from blackbox_anon.estimators.abstract import AbstractEstimator, Estimate
 from blackbox_anon.estimators.functional import misfit
+from blackbox_anon.estimators.later import Later
 from blackbox_anon.estimators.overhearing import Heard, asked_classes, overhear
 from blackbox_anon.estimators.problem import Asked, BlackBoxProblem
 from blackbox_anon.estimators.wrapping import AbstractWrappingEstimator
 from blackbox_anon.surrogates import AbstractSurrogate
 
 _BETAS, _EPS = (0.9, 0.999), 1e-8
+
+
+def _nothing() -> None:
+    return None
 
 
 class SurrogateGuided(AbstractWrappingEstimator):
@@ -107,7 +112,7 @@ class SurrogateGuided(AbstractWrappingEstimator):
         self.logit_scale, self.learn_every = logit_scale, learn_every
         self.surrogate = surrogate.eval().requires_grad_(requires_grad=False)
         self._start = copy.deepcopy(surrogate.state_dict())
-        self._told: dict[str, Tensor] | None = None
+        self._told: Later[dict[str, Tensor] | None] = Later(_nothing)
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
         weights = torch.nn.utils.parameters_to_vector(surrogate.parameters())
         self.register_buffer("moments", torch.zeros_like(weights).repeat(2, 1))
@@ -117,7 +122,7 @@ class SurrogateGuided(AbstractWrappingEstimator):
         self.step.zero_()
         self.moments.zero_()
         self.surrogate.load_state_dict(self._start)
-        self._told = None
+        self._told = Later(_nothing)
         super().reset()
 
     @override
@@ -128,11 +133,11 @@ class SurrogateGuided(AbstractWrappingEstimator):
 
     def get_extra_state(self) -> dict[str, Tensor]:
         """Return the last step's answers, which are learned in the next one."""
-        return {} if self._told is None else self._told
+        return self._told() or {}
 
     def set_extra_state(self, state: dict[str, Tensor]) -> None:
         """Take them back."""
-        self._told = state or None
+        self._told = Later(lambda: state or None)
 
     @override
     def forward(self, theta: Tensor, problem: BlackBoxProblem) -> Estimate:
@@ -145,7 +150,7 @@ class SurrogateGuided(AbstractWrappingEstimator):
         if self.lr > 0 and count > 0:
             self._descend(slope / count)
         self.step += 1
-        self._told = heard.told()
+        self._told = Later(heard.told)  # nobody needs it before the next step's queries
         pointed = self.weight * gradient
         return replace(
             estimate,
@@ -175,7 +180,7 @@ class SurrogateGuided(AbstractWrappingEstimator):
 
     def _lesson(self, problem: BlackBoxProblem) -> Tensor:
         """Return number, summed misfit and its gradient of the last step's answers, in a row."""
-        told = {name: kept.to(self.moments.device) for name, kept in (self._told or {}).items()}
+        told = {name: kept.to(self.moments.device) for name, kept in (self._told() or {}).items()}
         if not told or not len(told["losses"]):
             return self.moments.new_zeros(2 + self.moments.shape[1])
         weights = {n: part.detach().requires_grad_() for n, part in self._weights()}
@@ -216,6 +221,7 @@ class SurrogateGuided(AbstractWrappingEstimator):
             weight_decay=0.0,
             eps=_EPS,
             maximize=False,
+            fused=True,  # one call for all weights, where a loop over them would hold up the step
         )
 
     def _require_classes(self, problem: BlackBoxProblem) -> None:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -44,12 +45,12 @@ class LogprobScorer(AbstractScorer):
 
     @override
     def scores(self, responses: Sequence[Response], classes: Sequence[str]) -> Tensor:
-        texts = [name.lower() for name in classes]
+        texts = tuple(name.lower() for name in classes)
         rows = [self._row(_reported(response), texts) for response in responses]
         return torch.tensor(rows, dtype=torch.float64).reshape(len(rows), len(texts)).float()
 
-    def _row(self, probabilities: dict[str, float], texts: Sequence[str]) -> list[float]:
-        found = [_longest_start(probabilities, text) for text in texts]
+    def _row(self, probabilities: dict[str, float], texts: tuple[str, ...]) -> list[float]:
+        found = _by_longest_start(probabilities, texts)
         rest = max(0.0, 1 - math.fsum(probabilities.values()))
         share = rest / max(1, found.count(None))
         return [self._log(share if value is None else value) for value in found]
@@ -77,8 +78,23 @@ def _merged(logprobs: Mapping[str, float]) -> dict[str, float]:
     return probabilities
 
 
-def _longest_start(probabilities: Mapping[str, float], text: str) -> float | None:
-    for length in range(len(text), 0, -1):  # not 0: white space begins every text
-        if text[:length] in probabilities:
-            return probabilities[text[:length]]
-    return None
+def _by_longest_start(
+    probabilities: Mapping[str, float], texts: tuple[str, ...]
+) -> list[float | None]:
+    """Return what each text's longest start among the tokens has, ``None`` where none is."""
+    starts = _starts(texts)
+    found: list[float | None] = [None] * len(texts)
+    for token in sorted(probabilities, key=len):  # a longer one takes the place of a shorter
+        for index in starts.get(token, ()):
+            found[index] = probabilities[token]
+    return found
+
+
+@lru_cache(maxsize=8)
+def _starts(texts: tuple[str, ...]) -> dict[str, list[int]]:
+    """Return the texts that each string begins; white space, which begins all, is none."""
+    starts: dict[str, list[int]] = {}
+    for index, text in enumerate(texts):
+        for length in range(1, len(text) + 1):
+            starts.setdefault(text[:length], []).append(index)
+    return starts

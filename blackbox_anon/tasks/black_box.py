@@ -32,6 +32,7 @@ from blackbox_anon.tasks.abstract import AbstractTask
 from blackbox_anon.tasks.ahead import Ahead, Overlap
 from blackbox_anon.tasks.answered import take
 from blackbox_anon.tasks.call_counter import CallCounter
+from blackbox_anon.tasks.encoding import FeaturesAhead
 from blackbox_anon.tasks.failure_log import KINDS
 from blackbox_anon.tasks.failure_policy import FailurePolicy
 from blackbox_anon.tasks.posing import PosedBatch
@@ -154,6 +155,7 @@ class BlackBoxAnonymization(AbstractTask):
         """The last step's ``raw`` and ``anonymized`` frames and ``scores``, NaN where a call
         failed, for callbacks."""
         self._calls_of_step = CallCounter(self.failures)
+        self._features = FeaturesAhead(anonymizer, _FIRST)
         self._writer = Writer(self)
 
     @override
@@ -187,7 +189,9 @@ class BlackBoxAnonymization(AbstractTask):
 
     def _while_asking(self, ahead: Ahead[Privacy]) -> None:
         ahead.do()
-        read_ahead(self.trainer.train_dataloader)
+        following = read_ahead(self.trainer.train_dataloader)
+        if self.mllm.sends_images:  # else a step asks about the whole batch at once
+            self._features.prepare(following, self.device)
         self._writer.write()
 
     @property
@@ -227,6 +231,7 @@ class BlackBoxAnonymization(AbstractTask):
             hear=self._calls_of_step.hear,
             seen=self.seen,
             meanwhile=meanwhile,
+            encode=self._features,
         )
         problem = self._pose(posed, batch, meanwhile)
         if not self.mllm.sends_images or len(batch["name"]) < 2:

@@ -26,8 +26,8 @@ def flat_gradient(parameters: Sequence[nn.Parameter]) -> Tensor:
 
 def assign_gradient(parameters: Sequence[nn.Parameter], gradient: Tensor) -> None:
     """Write a vector, shape ``(P,)``, to the parameters' ``.grad``."""
-    for parameter, part in zip(parameters, _split(parameters, gradient), strict=True):
-        parameter.grad = part.reshape(parameter.shape).to(parameter.dtype).clone()
+    for parameter, part in zip(parameters, _split(parameters, gradient.clone()), strict=True):
+        parameter.grad = part.view(parameter.shape).to(parameter.dtype)
 
 
 @torch.no_grad()

@@ -1,16 +1,18 @@
 """One batch as an estimator sees it: parameters to frames, frames to losses."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, partial
 
 import torch
 from torch import Tensor
 from typing_extensions import override
 
 from blackbox_anon.anonymizers import UNetAnonymizer
+from blackbox_anon.estimators.later import Later
 from blackbox_anon.mllms import AnonymizedFrames, Answer, RawFrames
 from blackbox_anon.tasks import parameters as flat
 from blackbox_anon.tasks.answered import Answered, answered_part, take
+from blackbox_anon.tasks.encoding import encoded
 from blackbox_anon.types import UtilityBatch
 
 Meanwhile = Callable[[], None] | None
@@ -36,6 +38,8 @@ class PosedBatch:
         hear: Gets the answers of every call, failed ones too.
         seen: Takes the ``raw`` frames, the first version's ``anonymized`` frames, and all
             ``scores``; of who never asks, the last version's frames and scores of NaN.
+        encode: Frames to features, in the place of :func:`encoded`.
+        decoder: Of the anonymizer, where it is at hand.
     """
 
     def __init__(
@@ -49,11 +53,14 @@ class PosedBatch:
         hear: Callable[[Sequence[Answer]], None],
         seen: dict[str, Tensor],
         meanwhile: Meanwhile = None,
+        encode: Callable[[Tensor], list[Tensor]] | None = None,
+        decoder: flat.CallWith | None = None,
     ) -> None:
+        self._encode = encode or partial(encoded, anonymizer)
         self._anonymizer, self._query, self.meanwhile = anonymizer, query, meanwhile
         self.batch, self._frames, self._prompts = batch, batch["frames"], prompts
         self._judge, self._hear, self._seen = judge, hear, seen
-        self._decoder = flat.CallWith(anonymizer.trained)
+        self._decoder = decoder or flat.CallWith(anonymizer.trained)
         self._beside: list[Callable[[], None]] = []
         self._shown: list[Tensor] = []  # by parts: each version's scores
         self._asked, self._versions = False, 0  # whether, and about how many versions
@@ -107,6 +114,8 @@ class PosedBatch:
         size = len(self._prompts)
         times = len(frames) // size
         first, self._versions = self._versions, self._versions + times
+        shown = Later(lambda: self._show_frames(first, frames[:size]))
+        self.beside(shown.do)
         released = self._anonymizer.release(frames)
         meanwhile = None if self.meanwhile is None else self._all_beside
         try:
@@ -117,14 +126,14 @@ class PosedBatch:
         blocks = [answers[i * size :][:size] for i in range(times)]
         parts = [answered_part(block, self.batch) for block in blocks]
         values = [(part, *self._judge(part)) for part in parts]
-        spread = torch.stack([part.spread(scores) for part, _, scores in values])
-        self._show(first, frames[:size], spread)
+        shown()
+        self._show_scores(first, torch.stack([part.spread(scores) for part, _, scores in values]))
         found = torch.cat([part.spread(_no_nan(losses)) for part, losses, _ in values])
         return found.to(frames.device)
 
     def parts(self, first: int) -> Iterator["PosedBatch"]:
         """Yield the first samples and the others, each a batch that is shown in this one's."""
-        self._shown = []
+        self._shown, self._asked = [], False
         rows = torch.arange(len(self._prompts)).split([first, len(self._prompts) - first])
         return (_PosedPart(self, part.tolist()) for part in rows)
 
@@ -134,26 +143,29 @@ class PosedBatch:
         if self.meanwhile is not None:
             self.meanwhile()
 
-    def _show(self, first: int, anonymized: Tensor, scores: Tensor) -> None:
-        """Take a call's first frames, and its scores, shape ``(n, B)``."""
+    def _show_frames(self, first: int, anonymized: Tensor) -> None:
+        """Take the first frames of a call, which begins with version ``first``."""
         del first
-        self._asked = True
-        self._seen["anonymized"], self._seen["scores"] = anonymized, scores.flatten()
+        self._asked, self._seen["anonymized"] = True, anonymized
 
-    def _show_part(self, rows: list[int], first: int, frames: Tensor, scores: Tensor) -> None:
+    def _show_scores(self, first: int, scores: Tensor) -> None:
+        """Take a call's scores, shape ``(n, B)``."""
+        del first
+        self._seen["scores"] = scores.flatten()
+
+    def _show_rows(self, rows: list[int], anonymized: Tensor) -> None:
+        """Take some rows of the frames."""
+        if not self._asked:
+            self._show_frames(0, self._frames.new_zeros(self._frames.shape))
+        self._seen["anonymized"][rows] = anonymized.to(self._frames)
+
+    def _score_rows(self, rows: list[int], first: int, scores: Tensor) -> None:
         """Take some rows of versions from the ``first`` on; answers come in any order."""
-        if not self._shown:
-            self._seen["anonymized"] = self._frames.new_zeros(self._frames.shape)
         while len(self._shown) < first + len(scores):
             self._shown.append(scores.new_full((len(self._prompts),), torch.nan))
         for index, row in enumerate(scores, first):
             self._shown[index][rows] = row
-        if first == 0:
-            self._seen["anonymized"][rows] = frames.to(self._frames)
-        self._show(first, self._seen["anonymized"], torch.stack(self._shown))
-
-    def _encode(self, frames: Tensor) -> list[Tensor]:
-        return [level.float() for level in self._anonymizer.features(frames)]
+        self._show_scores(first, torch.stack(self._shown))
 
     def _decode(self, features: Sequence[Tensor], frames: Tensor, theta: Tensor) -> Tensor:
         with torch.autocast(frames.device.type, enabled=False):
@@ -173,12 +185,19 @@ class _PosedPart(PosedBatch):
             hear=whole._hear,
             seen={},
             meanwhile=None if whole.meanwhile is None else whole._all_beside,
+            encode=whole._encode,
+            decoder=whole._decoder,
         )
         self._whole, self._rows = whole, rows
 
     @override
-    def _show(self, first: int, anonymized: Tensor, scores: Tensor) -> None:
-        self._whole._show_part(self._rows, first, anonymized, scores)
+    def _show_frames(self, first: int, anonymized: Tensor) -> None:
+        if first == 0:
+            self._whole._show_rows(self._rows, anonymized)
+
+    @override
+    def _show_scores(self, first: int, scores: Tensor) -> None:
+        self._whole._score_rows(self._rows, first, scores)
 
 
 def _no_nan(losses: Tensor) -> Tensor:

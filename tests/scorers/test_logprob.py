@@ -2,6 +2,8 @@ import math
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 from blackbox_anon.errors import MLLMError
 from blackbox_anon.mllms import Response
@@ -37,6 +39,26 @@ def test_probabilities(
     probabilities: dict[str, float], classes: list[str], expected: list[float]
 ) -> None:
     assert scores(probabilities, classes) == expected
+
+
+WORDS = st.text("abB ", max_size=4)
+
+
+@given(st.dictionaries(WORDS, st.floats(1e-6, 0.05), max_size=12), st.lists(WORDS, max_size=5))
+def test_the_longest_start_counts(probabilities: dict[str, float], classes: list[str]) -> None:
+    merged = dict[str, float]()
+    for token, probability in probabilities.items():
+        key = token.strip().lower()
+        merged[key] = merged.get(key, 0.0) + probability
+
+    def of(text: str) -> float | None:
+        starts = [token for token in merged if token and text.lower().startswith(token)]
+        return merged[max(starts, key=len)] if starts else None
+
+    found = [of(text) for text in classes]
+    share = (1 - sum(merged.values())) / max(1, found.count(None))
+    expected = [share if value is None else value for value in found]
+    assert scores(probabilities, classes) == pytest.approx(expected, abs=2e-5)
 
 
 def test_excluded_classes_score_the_floor() -> None:

@@ -1,0 +1,59 @@
+"""What the frozen encoder makes of frames, for a few of them before their turn."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from blackbox_anon.anonymizers import UNetAnonymizer
+
+
+def encoded(anonymizer: UNetAnonymizer, frames: Tensor) -> list[Tensor]:
+    """Return the encoder's features in float32: a pair's difference is lost in bf16."""
+    return [level.float() for level in anonymizer.features(frames)]
+
+
+class FeaturesAhead:
+    """Encodes frames; those of the next batch's first samples while a query is in flight.
+
+    The encoder is frozen, so they depend on nothing that a step changes, and the next step asks
+    about its first samples as soon as they are decoded. On a GPU nothing is made ahead: to compare
+    frames would have the processor wait for it.
+
+    Args:
+        anonymizer: Whose encoder.
+        count: Samples that a step asks about first.
+    """
+
+    def __init__(self, anonymizer: UNetAnonymizer, count: int) -> None:
+        self._anonymizer, self._count = anonymizer, count
+        self._prepared: tuple[Tensor, list[Tensor]] | None = None
+
+    def __call__(self, frames: Tensor) -> list[Tensor]:
+        """Return the features of frames, prepared ones if these are the frames."""
+        if self._prepared is not None:
+            batch, features = self._prepared
+            first = batch[: self._count]
+            if _alike(first, frames) and torch.equal(first, frames):
+                self._prepared = None
+                return features
+        return encoded(self._anonymizer, frames)
+
+    def prepare(self, batches: object, device: torch.device) -> None:
+        """Encode the first samples of the utility batch among those that come next.
+
+        Args:
+            batches: By name, such as a :class:`~blackbox_anon.types.PairBatch`; anything else is
+                left alone.
+            device: Where the encoder is.
+        """
+        utility = batches.get("utility") if isinstance(batches, Mapping) else None
+        frames = utility.get("frames") if isinstance(utility, Mapping) else None
+        if not isinstance(frames, Tensor) or {device.type, frames.device.type} != {"cpu"}:
+            return
+        if self._prepared is None or self._prepared[0] is not frames:
+            self._prepared = frames, encoded(self._anonymizer, frames[: self._count])
+
+
+def _alike(a: Tensor, b: Tensor) -> bool:
+    return (a.shape, a.dtype, a.device) == (b.shape, b.dtype, b.device)
