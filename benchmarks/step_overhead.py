@@ -186,6 +186,7 @@ def demo(steps: int, folder: str, config: str, more: Iterable[str] = ()) -> Ligh
         args=[
             f"--config={find_config(config)}",
             f"--trainer.limit_train_batches={steps}",
+            "--trainer.max_epochs=1",  # one that is measured
             "--trainer.limit_val_batches=0",
             "--trainer.enable_progress_bar=false",
             f"--trainer.logger.init_args.save_dir={folder}",

@@ -1,6 +1,7 @@
 """Before and after, in TensorBoard."""
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from blackbox_anon.mllms import to_uint8
+from blackbox_anon.tasks import BlackBoxAnonymization
 
 
 class BeforeAfterImages(Callback):
@@ -46,9 +48,16 @@ class BeforeAfterImages(Callback):
         ):
             return
         rows = [seen[name][: self.count] for name in ("raw", "anonymized")]
-        grid = frame_grid(rows if self.raw else rows[1:])
         step = int(getattr(pl_module, "queries", trainer.global_step))
-        logger.experiment.add_image("before_after" if self.raw else "after", grid, step)
+        draw = partial(self._draw, logger, rows if self.raw else rows[1:], step)
+        if isinstance(pl_module, BlackBoxAnonymization):
+            pl_module.write_later(draw)
+        else:
+            draw()
+
+    def _draw(self, logger: TensorBoardLogger, rows: Sequence[Tensor], step: int) -> None:
+        tag = "before_after" if self.raw else "after"
+        logger.experiment.add_image(tag, frame_grid(rows), step)
 
 
 def before_after_grid(raw: Tensor, anonymized: Tensor, frames: int = 4) -> Tensor:

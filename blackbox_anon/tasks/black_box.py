@@ -321,6 +321,18 @@ class BlackBoxAnonymization(AbstractTask):
         if not self._overlaps:  # else while the next query is in flight
             self._writer.write()
 
+    def write_later(self, work: Callable[[], object]) -> None:
+        """Have a callback write what it shows of a step while the next query is in flight.
+
+        Args:
+            work: Called now where nothing is done meanwhile (``overlap``), and before the next
+                checkpoint, validation or end of an epoch at the latest. What it shows must be kept
+                until then: :attr:`seen` and :attr:`scalars` are the next step's by then.
+        """
+        self._writer.add(work)
+        if not self._overlaps:
+            self._writer.write()
+
     @override
     def on_train_epoch_end(self) -> None:
         self._writer.write()

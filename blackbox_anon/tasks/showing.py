@@ -18,7 +18,9 @@ def show(task: LightningModule, scalars: Mapping[str, Tensor], names: Collection
 
 
 class Writer:
-    """Hands a step's scalars to the loggers, every ``log_every_n_steps`` steps.
+    """Writes what a step has to show, when there is time for it.
+
+    Scalars are handed to the loggers, every ``log_every_n_steps`` steps.
 
     Args:
         task: Whose loggers.
@@ -26,10 +28,10 @@ class Writer:
 
     def __init__(self, task: LightningModule) -> None:
         self._task = task
-        self._due: Callable[[], None] | None = None
+        self._due: list[Callable[[], object]] = []
 
     def take(self, scalars: Mapping[str, Tensor], *, step: int, queries: int) -> None:
-        """Take what is to be handed over by :meth:`write`.
+        """Take scalars that are handed over by :meth:`write`.
 
         Args:
             scalars: All to write, by name.
@@ -37,13 +39,16 @@ class Writer:
             queries: The x axis of what is drawn.
         """
         taken = dict(scalars)
-        self._due = lambda: self._hand_over(taken, step, queries)
+        self.add(lambda: self._hand_over(taken, step, queries))
+
+    def add(self, work: Callable[[], object]) -> None:
+        """Take work that is done by :meth:`write`."""
+        self._due.append(work)
 
     def write(self) -> None:
-        """Hand over what was taken last, unless that is done."""
-        due, self._due = self._due, None
-        if due is not None:
-            due()
+        """Do what was taken and not yet done, in its order."""
+        while self._due:
+            self._due.pop(0)()
 
     def _hand_over(self, scalars: Mapping[str, Tensor], step: int, queries: int) -> None:
         if step % self._task.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]  # by a connector
