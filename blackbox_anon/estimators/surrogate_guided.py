@@ -2,12 +2,11 @@
 
 import copy
 import math
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Self
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call
 from torch.nn import functional
 from torch.optim.adam import adam
@@ -183,7 +182,8 @@ class SurrogateGuided(AbstractWrappingEstimator):
         told = {name: kept.to(self.moments.device) for name, kept in (self._told() or {}).items()}
         if not told or not len(told["losses"]):
             return self.moments.new_zeros(2 + self.moments.shape[1])
-        weights = {n: part.detach().requires_grad_() for n, part in self._weights()}
+        named = self.surrogate.named_parameters()
+        weights = {name: part.detach().requires_grad_() for name, part in named}
         with torch.enable_grad():
             frames = told["frames"].to(self.moments) / 255
             logits = functional_call(self.surrogate, weights, frames)
@@ -196,24 +196,17 @@ class SurrogateGuided(AbstractWrappingEstimator):
     def _scale(self, asked: Asked) -> float:
         return asked.logit_scale if self.logit_scale is None else self.logit_scale
 
-    def _weights(self) -> Iterator[tuple[str, nn.Parameter]]:
-        return self.surrogate.named_parameters()
-
     @torch.no_grad()
     def _descend(self, gradient: Tensor) -> None:
-        weights = [part for _, part in self._weights()]
-
-        def shaped(flat: Tensor) -> list[Tensor]:
-            parts = flat.split([part.numel() for part in weights])
-            return [part.view_as(own) for part, own in zip(parts, weights, strict=True)]
-
-        adam(
-            list[Tensor](weights),
-            shaped(gradient),
-            shaped(self.moments[0]),
-            shaped(self.moments[1]),
+        weights = list(self.surrogate.parameters())
+        moved = torch.cat([part.flatten() for part in weights])
+        adam(  # of one vector in one call: this holds up the step
+            [moved],
+            [gradient],
+            [self.moments[0]],
+            [self.moments[1]],
             [],
-            [self.step.to(gradient) for _ in weights],  # a copy of its own for each: it counts up
+            [self.step.to(gradient)],  # a copy: it counts up
             amsgrad=False,
             beta1=_BETAS[0],
             beta2=_BETAS[1],
@@ -221,8 +214,11 @@ class SurrogateGuided(AbstractWrappingEstimator):
             weight_decay=0.0,
             eps=_EPS,
             maximize=False,
-            fused=True,  # one call for all weights, where a loop over them would hold up the step
+            fused=True,
         )
+        parts = moved.split([part.numel() for part in weights])
+        for own, part in zip(weights, parts, strict=True):
+            own.copy_(part.view_as(own))
 
     def _require_classes(self, problem: BlackBoxProblem) -> None:
         known, asked = self.surrogate.num_classes, asked_classes(problem)
