@@ -155,7 +155,7 @@ class BlackBoxAnonymization(AbstractTask):
         """The last step's ``raw`` and ``anonymized`` frames and ``scores``, NaN where a call
         failed, for callbacks."""
         self._calls_of_step = CallCounter(self.failures)
-        self._features = FeaturesAhead(anonymizer, _FIRST)
+        self._features = FeaturesAhead(anonymizer)
         self._writer = Writer(self)
 
     @override
@@ -190,8 +190,8 @@ class BlackBoxAnonymization(AbstractTask):
     def _while_asking(self, ahead: Ahead[Privacy]) -> None:
         ahead.do()
         following = read_ahead(self.trainer.train_dataloader)
-        if self.mllm.sends_images:  # else a step asks about the whole batch at once
-            self._features.prepare(following, self.device)
+        first = _FIRST if self.mllm.sends_images else None  # else all at once
+        self._features.prepare(following, self.device, first)
         self._writer.write()
 
     @property

@@ -51,9 +51,9 @@ def equal(found: Sequence[Tensor], expected: Sequence[Tensor]) -> bool:
 
 def test_prepared_features_are_used_once() -> None:
     anonymizer, frames = CountingAnonymizer(), torch.rand(3, 2, 3, 16, 16)
-    ahead = FeaturesAhead(anonymizer, 2)
+    ahead = FeaturesAhead(anonymizer)
     for _ in range(2):
-        ahead.prepare(batches(frames), CPU)  # twice is once
+        ahead.prepare(batches(frames), CPU, 2)  # twice is once
     assert equal(ahead(frames[:2].clone()), encoded(anonymizer, frames[:2]))
     assert anonymizer.counts == [2, 2]
     ahead(frames[:2])
@@ -63,24 +63,41 @@ def test_prepared_features_are_used_once() -> None:
 @pytest.mark.parametrize("change", ["values", "count", "dtype"])
 def test_other_frames_are_encoded_anew(change: str) -> None:
     anonymizer, frames = CountingAnonymizer(), torch.rand(3, 2, 3, 16, 16)
-    ahead, prepared = FeaturesAhead(anonymizer, 2), frames.half() if change == "dtype" else frames
+    ahead, prepared = FeaturesAhead(anonymizer), frames.half() if change == "dtype" else frames
     with torch.autocast("cpu", enabled=change == "dtype"):
-        ahead.prepare(batches(prepared), CPU)
+        ahead.prepare(batches(prepared), CPU, 2)
     asked = {"values": 1 - frames[:2], "count": frames, "dtype": frames[:2]}[change]
     assert equal(ahead(asked), encoded(anonymizer, asked))
     assert len(anonymizer.counts) == 3
 
 
+def test_what_is_never_wanted_is_no_longer_made() -> None:
+    anonymizer = CountingAnonymizer()
+    ahead = FeaturesAhead(anonymizer)
+    for _ in range(9):
+        ahead.prepare(batches(torch.rand(3, 2, 3, 16, 16)), CPU, 2)
+        ahead(torch.rand(1, 2, 3, 16, 16))
+    assert anonymizer.counts == 3 * [2, 1] + 6 * [1]
+
+
+def test_all_samples_may_be_first() -> None:
+    anonymizer, frames = CountingAnonymizer(), torch.rand(3, 2, 3, 16, 16)
+    ahead = FeaturesAhead(anonymizer)
+    ahead.prepare(batches(frames), CPU, None)
+    ahead(frames)
+    assert anonymizer.counts == [3]
+
+
 @pytest.mark.parametrize("found", [None, [1], {"utility": None}, {"utility": {"frames": "none"}}])
 def test_what_is_no_batch_is_left_alone(found: object) -> None:
     anonymizer = CountingAnonymizer()
-    FeaturesAhead(anonymizer, 2).prepare(found, CPU)
+    FeaturesAhead(anonymizer).prepare(found, CPU, 2)
     assert not anonymizer.counts
 
 
 def test_nothing_is_made_ahead_for_another_device() -> None:
     anonymizer = CountingAnonymizer()
-    FeaturesAhead(anonymizer, 2).prepare(batches(torch.rand(3, 2, 3, 16, 16)), torch.device("cuda"))
+    FeaturesAhead(anonymizer).prepare(batches(torch.rand(3, 2, 3, 16, 16)), torch.device("cuda"), 2)
     assert not anonymizer.counts
 
 
