@@ -9,15 +9,31 @@ from blackbox_anon.callbacks import BeforeAfterImages, before_after_grid
 from tests.tasks.parts import B, make_data, make_task, make_trainer
 
 
-def test_images_reach_tensorboard_at_their_query_count(tmp_path: Path) -> None:
+@pytest.mark.parametrize("overlap", ["never", "always"])
+def test_images_reach_tensorboard_at_their_query_count(tmp_path: Path, overlap: str) -> None:
     logger = TensorBoardLogger(tmp_path)
     callback = BeforeAfterImages(every=2, count=1)
-    make_trainer(tmp_path, logger=logger, callbacks=[callback]).fit(make_task(), make_data())
+    task = make_task(overlap=overlap)
+    make_trainer(tmp_path, logger=logger, callbacks=[callback]).fit(task, make_data())
     events = EventAccumulator(logger.log_dir)
     events.Reload()
     images = events.Images("before_after")
     assert [image.step for image in images] == [2 * B, 6 * B]
     assert (images[0].height, images[0].width) == (2 * 32, 2 * 32)
+
+
+def test_a_picture_drawn_later_is_of_its_own_step(tmp_path: Path) -> None:
+    pictures = []
+    for overlap in ("never", "always"):
+        logger = TensorBoardLogger(tmp_path / overlap)
+        task = make_task(overlap=overlap)
+        callbacks = [BeforeAfterImages(every=1, count=B)]
+        make_trainer(tmp_path, logger=logger, callbacks=callbacks).fit(task, make_data())
+        events = EventAccumulator(logger.log_dir)
+        events.Reload()
+        pictures.append([image.encoded_image_string for image in events.Images("before_after")])
+    assert len(pictures[0]) == len(set(pictures[0])) == 3
+    assert pictures[0] == pictures[1]
 
 
 def test_raw_frames_can_be_kept_out(tmp_path: Path) -> None:
