@@ -56,13 +56,14 @@ class Heard:
         """Take the answers to what was sent, shape ``(n * b,)``; NaN is none."""
         self._heard.append((sent, losses.detach()))
 
-    def told(self) -> dict[str, Tensor] | None:
+    def told(self) -> dict[str, Tensor]:
         """Return ``frames`` (uint8), ``labels`` and ``losses`` of the queries that did not fail.
 
-        Sample by sample, so that their order does not depend on the parts they were asked in.
+        Sample by sample, so that their order does not depend on the parts they were asked in. Empty
+        where nobody asked.
         """
         if not self._heard:
-            return None
+            return {}
         losses = torch.cat([found[sent.rows.to(found.device)] for sent, found in self._heard])
         samples = torch.cat([sent.samples for sent, _ in self._heard])
         order = samples.argsort(stable=True)

@@ -24,10 +24,6 @@ from blackbox_anon.surrogates import AbstractSurrogate
 _BETAS, _EPS = (0.9, 0.999), 1e-8
 
 
-def _nothing() -> None:
-    return None
-
-
 class SurrogateGuided(AbstractWrappingEstimator):
     r"""Guides another estimator by the gradient of a local model that learns from every answer.
 
@@ -111,7 +107,7 @@ class SurrogateGuided(AbstractWrappingEstimator):
         self.logit_scale, self.learn_every = logit_scale, learn_every
         self.surrogate = surrogate.eval().requires_grad_(requires_grad=False)
         self._start = copy.deepcopy(surrogate.state_dict())
-        self._told: Later[dict[str, Tensor] | None] = Later(_nothing)
+        self._told: Later[dict[str, Tensor]] = Later(dict)
         self.register_buffer("step", torch.zeros((), dtype=torch.int64))
         weights = torch.nn.utils.parameters_to_vector(surrogate.parameters())
         self.register_buffer("moments", torch.zeros_like(weights).repeat(2, 1))
@@ -121,7 +117,7 @@ class SurrogateGuided(AbstractWrappingEstimator):
         self.step.zero_()
         self.moments.zero_()
         self.surrogate.load_state_dict(self._start)
-        self._told = Later(_nothing)
+        self._told = Later(dict)
         super().reset()
 
     @override
@@ -132,11 +128,11 @@ class SurrogateGuided(AbstractWrappingEstimator):
 
     def get_extra_state(self) -> dict[str, Tensor]:
         """Return the last step's answers, which are learned in the next one."""
-        return self._told() or {}
+        return self._told()
 
     def set_extra_state(self, state: dict[str, Tensor]) -> None:
         """Take them back."""
-        self._told = Later(lambda: state or None)
+        self._told = Later(state.copy)
 
     @override
     def forward(self, theta: Tensor, problem: BlackBoxProblem) -> Estimate:
@@ -179,7 +175,7 @@ class SurrogateGuided(AbstractWrappingEstimator):
 
     def _lesson(self, problem: BlackBoxProblem) -> Tensor:
         """Return number, summed misfit and its gradient of the last step's answers, in a row."""
-        told = {name: kept.to(self.moments.device) for name, kept in (self._told() or {}).items()}
+        told = {name: kept.to(self.moments.device) for name, kept in self._told().items()}
         if not told or not len(told["losses"]):
             return self.moments.new_zeros(2 + self.moments.shape[1])
         named = self.surrogate.named_parameters()
