@@ -156,7 +156,7 @@ class BlackBoxAnonymization(AbstractTask):
         failed, for callbacks."""
         self._calls_of_step = CallCounter(self.failures)
         self._features = FeaturesAhead(anonymizer)
-        self._writer = Writer(self)
+        self._writer = Writer(self, waits=self._writes_later)
 
     @override
     def configure_optimizers(self) -> list[Optimizer]:
@@ -197,6 +197,9 @@ class BlackBoxAnonymization(AbstractTask):
     @property
     def _overlaps(self) -> bool:
         return self.overlap == "always" or (self.overlap == "auto" and self.mllm.answers_beside)
+
+    def _writes_later(self) -> bool:
+        return self._overlaps
 
     def _descend(self, estimate: Estimate, privacy: Privacy) -> None:
         """Combine both objectives and take the anonymizer's step."""
@@ -318,8 +321,6 @@ class BlackBoxAnonymization(AbstractTask):
         show(self, logs, HEADLINE)
         self._log_calls()
         self._writer.take(self.scalars, step=int(self.steps), queries=int(self.queries))
-        if not self._overlaps:  # else while the next query is in flight
-            self._writer.write()
 
     def write_later(self, work: Callable[[], object]) -> None:
         """Have a callback write what it shows of a step while the next query is in flight.
@@ -330,8 +331,6 @@ class BlackBoxAnonymization(AbstractTask):
                 until then: :attr:`seen` and :attr:`scalars` are the next step's by then.
         """
         self._writer.add(work)
-        if not self._overlaps:
-            self._writer.write()
 
     @override
     def on_train_epoch_end(self) -> None:

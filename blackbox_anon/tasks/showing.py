@@ -24,10 +24,11 @@ class Writer:
 
     Args:
         task: Whose loggers.
+        waits: Whether there will be time for it; else it is written at once.
     """
 
-    def __init__(self, task: LightningModule) -> None:
-        self._task = task
+    def __init__(self, task: LightningModule, waits: Callable[[], bool]) -> None:
+        self._task, self._waits = task, waits
         self._due: list[Callable[[], object]] = []
 
     def take(self, scalars: Mapping[str, Tensor], *, step: int, queries: int) -> None:
@@ -44,6 +45,8 @@ class Writer:
     def add(self, work: Callable[[], object]) -> None:
         """Take work that is done by :meth:`write`."""
         self._due.append(work)
+        if not self._waits():
+            self.write()
 
     def write(self) -> None:
         """Do what was taken and not yet done, in its order."""
